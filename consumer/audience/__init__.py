@@ -1,0 +1,1 @@
+"""The domain: members, changes, versions, lanes. No input or output, no clock."""

@@ -1,0 +1,62 @@
+"""The errors that end the program, each with its exit code.
+
+SegmentLiveIntentError
+├── SettingsError            2  the settings cannot be used; lists everything wrong with them
+├── CheckFailed              3  a check, or a demo's books, did not come out right
+├── KafkaFatal               4  librdkafka declared the client dead, or the poll loop died
+├── OffsetsUnknown           5  no usable committed offset, and no policy that says where to start
+├── DeadLetterLimitReached   6  too many records were refused: probably a bad deploy, not bad data
+└── ForcedStop               7  a second signal cut the drain short
+
+Exit code 0 is success (a drained stop included) and 1 an error nobody foresaw.
+What happens in normal life (an ignored event, a refused upload) is a value, not an exception: see `record`.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class SegmentLiveIntentError(Exception):
+    """Root of the errors that end the program."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(SegmentLiveIntentError):
+    """The settings cannot be used. `problems` holds one sentence for each thing to put right."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class CheckFailed(SegmentLiveIntentError):
+    """A check, or a demo's comparison with its oracle, did not come out right."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class KafkaFatal(SegmentLiveIntentError):
+    """The Kafka client cannot go on: a fatal librdkafka error, or a poll loop that died."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class OffsetsUnknown(SegmentLiveIntentError):
+    """A partition has no usable committed offset, and no policy says where to start."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class DeadLetterLimitReached(SegmentLiveIntentError):
+    """More records were refused than the limit allows. Nothing was committed past them."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class ForcedStop(SegmentLiveIntentError):
+    """A second signal cut the drain short. What was not committed is read again."""
+
+    exit_code: ClassVar[int] = 7

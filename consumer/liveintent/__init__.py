@@ -1,0 +1,1 @@
+"""Everything that knows LiveIntent's Audiences API."""

@@ -1,0 +1,98 @@
+"""A Kafka record as the rest of the program sees it, and the ways its life can end."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaRecord:
+    """One record, with everything a dead letter must preserve.
+
+    `assignment` numbers the assignment of the partition under which the record was read. It tells results that
+    come back after a revoke from results that still count.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp_ms: int | None = None
+    leader_epoch: int | None = None
+    assignment: int = 0
+
+    @property
+    def next_offset(self) -> int:
+        """The offset to commit once this record is finished: the only place that adds one."""
+        return self.offset + 1
+
+    @property
+    def size_bytes(self) -> int:
+        """What the record's own bytes weigh: value, key and headers."""
+        return (
+            len(self.value or b"")
+            + len(self.key or b"")
+            + sum(len(name) + len(value or b"") for name, value in self.headers)
+        )
+
+
+class IgnoreReason(StrEnum):
+    """Why a record, or a part of one, asked for nothing.
+
+    The order is a rule: a record of several ignored parts is counted under the first of its reasons.
+    """
+
+    UNSUPPORTED_TYPE = "unsupported_type"
+    GROUP_LEVEL = "group_level"
+    NOT_AN_AUDIENCE = "not_an_audience"
+    AUDIENCE_NOT_CONFIGURED = "audience_not_configured"
+    NO_MEMBERSHIP = "no_membership"
+    BAD_MEMBERSHIP = "bad_membership"
+    NOT_ADDRESSED = "not_addressed"
+    OPTED_OUT = "opted_out"
+    NO_CONSENT = "no_consent"
+    NO_IDENTIFIER = "no_identifier"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    TOMBSTONE = "tombstone"
+    DELETION = "deletion"
+
+
+class RejectReason(StrEnum):
+    """Why a record went to the dead-letter topic."""
+
+    UNDECODABLE = "undecodable"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    REFUSED_SCHEMA = "refused_schema"
+    TOO_LARGE = "too_large"
+    INVALID_EVENT = "invalid_event"
+    INVALID_AUDIENCE_NAME = "invalid_audience_name"
+    AUDIENCE_REFUSED = "audience_refused"
+    UPLOAD_REFUSED = "upload_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """LiveIntent has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Nothing was asked of LiveIntent."""
+
+    reason: IgnoreReason
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Cannot be delivered, whatever LiveIntent's health: goes to the dead-letter topic.
+
+    `detail` is for people (log, dead-letter header). It names fields, types and sizes, never their contents.
+    """
+
+    reason: RejectReason
+    detail: str = ""
+
+
+Outcome = Delivered | Ignored | Rejected

@@ -1,0 +1,1 @@
+"""Segment's words in, our words out: framing, schemas, events, membership rules."""

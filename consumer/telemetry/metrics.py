@@ -1,0 +1,188 @@
+"""Every metric once, with its help text, on a registry that is passed in.
+
+The books (records consumed, delivered, ignored, dead-lettered, released, pending) are not here: they are read from
+the offset ledger at each scrape, in one go, so that they balance. See `books`.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+PREFIX = "segment_liveintent"
+
+_HTTP_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_JOB_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 21600)
+
+
+class Metrics:
+    """The program's metrics, built once per process (or per test) on one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, namespace=PREFIX, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, namespace=PREFIX, registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(
+                name, text, labels, namespace=PREFIX, registry=registry, buckets=buckets
+            )
+
+        # Kafka
+        self.assigned_partitions = gauge("assigned_partitions", "Partitions this process owns.")
+        self.rebalances = counter(
+            "rebalances_total", "Rebalance callbacks, by kind: assigned, revoked, lost.", "kind"
+        )
+        self.offset_commits = counter(
+            "offset_commits_total", "Offset commits, by result: ok, failed.", "result"
+        )
+        self.offset_commit_seconds = histogram(
+            "offset_commit_duration_seconds",
+            "Time from asking for an offset commit to its answer.",
+            _HTTP_SECONDS,
+        )
+        self.last_commit_timestamp = gauge(
+            "last_commit_timestamp_seconds",
+            "When offsets were last committed, or were found up to date; Unix time.",
+        )
+        self.kafka_errors = counter(
+            "kafka_errors_total", "Errors the Kafka client reported, by librdkafka's name.", "code"
+        )
+        self.last_poll_timestamp = gauge(
+            "last_poll_timestamp_seconds", "When the poll loop last came round; Unix time."
+        )
+        self.partitions_paused = gauge("partitions_paused", "Partitions the poll loop has paused.")
+        self.lag_records = gauge(
+            "consumer_lag_records",
+            "Log end less committed offset; includes records read and not finished.",
+            "topic",
+            "partition",
+        )
+        self.unread_records = gauge(
+            "unread_records", "Log end less the next record to read.", "topic", "partition"
+        )
+        self.lag_seconds = gauge(
+            "consumer_lag_seconds",
+            "Age of the oldest record that is not finished; 0 when all are.",
+            "topic",
+            "partition",
+        )
+        self.dead_letter_writes = counter(
+            "dead_letter_writes_total",
+            "Writes to the dead-letter topic, by result: ok, failed (and tried again).",
+            "result",
+        )
+
+        # Segment
+        self.decode_errors = counter(
+            "decode_errors_total", "Records that could not be decoded, by kind.", "kind"
+        )
+        self.event_notes = counter(
+            "event_notes_total", "Oddities of events that were still acted upon, by kind.", "note"
+        )
+        self.schema_requests = counter(
+            "schema_registry_requests_total",
+            "Requests to the schema registry, by result: ok, not_found, failed.",
+            "result",
+        )
+        self.schemas_loaded = gauge("schemas_loaded", "Writer schemas ready for use.")
+
+        # Lanes and uploads
+        self.changes_finished = counter(
+            "changes_finished_total",
+            "Membership changes (record parts) by outcome; counted apart from records.",
+            "outcome",
+        )
+        self.waiting_changes = gauge(
+            "waiting_changes", "Membership changes waiting in lanes for their next flush."
+        )
+        self.in_flight_changes = gauge(
+            "in_flight_changes", "Membership changes in a flush that is not finished."
+        )
+        self.lanes_busy = gauge("lanes_busy", "Audiences with a flush under way.")
+        self.lanes_refused = gauge(
+            "lanes_refused", "Audiences LiveIntent refuses; their records are dead-lettered."
+        )
+        self.oldest_flush_age = gauge(
+            "oldest_flush_age_seconds", "Age of the oldest flush under way; 0 when there is none."
+        )
+        self.uploads = counter(
+            "uploads_total",
+            "Upload files by action, identifier type and result: finished, error, refused.",
+            "action",
+            "identifier_type",
+            "result",
+        )
+        self.upload_rows = counter(
+            "upload_rows_total", "Rows in files stored at LiveIntent.", "action", "identifier_type"
+        )
+        self.upload_invalid_rows = counter(
+            "upload_invalid_rows_total", "Rows LiveIntent reported as invalid.", "identifier_type"
+        )
+        self.upload_seconds = histogram(
+            "upload_duration_seconds",
+            "Time from asking for a signed URL to LiveIntent's Finished.",
+            _JOB_SECONDS,
+        )
+        self.change_stored_seconds = histogram(
+            "change_stored_age_seconds",
+            "Age of the oldest change of a file when the file was stored, since it was read.",
+            _JOB_SECONDS,
+        )
+        self.latest_state_members = gauge(
+            "latest_state_members", "Members whose last applied change is remembered."
+        )
+        self.latest_state_evictions = counter(
+            "latest_state_evictions_total", "Members forgotten to stay within LATEST_STATE_MEMBERS."
+        )
+
+        # LiveIntent
+        self.liveintent_requests = counter(
+            "liveintent_requests_total",
+            "Requests by operation and status class: 2xx, 4xx, 5xx, timeout, unreachable.",
+            "operation",
+            "status_class",
+        )
+        self.liveintent_request_seconds = histogram(
+            "liveintent_request_duration_seconds",
+            "Time of one HTTP exchange with LiveIntent.",
+            _HTTP_SECONDS,
+            "operation",
+        )
+        self.liveintent_retries = counter(
+            "liveintent_retries_total",
+            "Requests put off to be sent again, by operation and cause.",
+            "operation",
+            "cause",
+        )
+        self.circuit_open = gauge(
+            "circuit_open",
+            "1 while calls to a LiveIntent host are held back after failures.",
+            "host",
+        )
+        self.unauthorised = gauge(
+            "liveintent_unauthorised", "1 while LiveIntent refuses our token."
+        )
+        self.audiences_created = counter(
+            "audiences_created_total", "Audiences created at LiveIntent."
+        )
+        self.audience_conflicts = gauge(
+            "audience_name_conflicts", "Audience names that several Active audiences share."
+        )
+
+        # The process
+        self.ready = gauge("ready", "1 when /readyz answers 200.")
+        self.intake_blocked = gauge(
+            "intake_blocked", "1 while no record is taken, by reason.", "reason"
+        )
+        self.memory_budget = gauge("memory_budget_bytes", "What unfinished records may weigh.")
+        self.memory_used = gauge(
+            "memory_budget_used_bytes", "What unfinished records weigh, by our estimate."
+        )
+        self.event_loop_lag = gauge(
+            "event_loop_lag_seconds", "How late the event loop ran its last timer."
+        )
+        self.build_info = Info(
+            "build", "Version of the program.", namespace=PREFIX, registry=registry
+        )
