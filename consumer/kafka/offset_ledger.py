@@ -1,6 +1,39 @@
-"""Which records are finished, and so what is safe to commit."""
+"""Which records are finished, and so what is safe to commit; the books of every record that was read.
 
+Per partition the ledger keeps the records in *delivery order*: offsets have gaps (compaction, transaction markers),
+so "the next offset" is never assumed. What may be committed is the offset after the last record below which all
+are finished. A partition that is taken away is closed: results that come in for it later change nothing.
+"""
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from consumer.record import (
+    Delivered,
+    Ignored,
+    IgnoreReason,
+    KafkaRecord,
+    Outcome,
+    Rejected,
+    RejectReason,
+)
+
+# What an unfinished record costs besides its own bytes: the Python objects around it, its changes and their place in
+# a lane. Measured in tests/benchmarks; the memory budget stands on it.
+UNFINISHED_OVERHEAD_BYTES = 2_000
+# A finished record above an unfinished one: only its place in the queue is kept.
+FINISHED_OVERHEAD_BYTES = 200
+
+_PRECEDENCE = {reason: place for place, reason in enumerate(IgnoreReason)}
+
+
+class PartitionId(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
 
 
 class CommitOffset(NamedTuple):
@@ -10,3 +43,242 @@ class CommitOffset(NamedTuple):
     partition: int
     offset: int
     leader_epoch: int | None
+
+
+@dataclass(slots=True)
+class Books:
+    """Every record that was read, by how it ended.
+
+    They balance at every moment: consumed = delivered + ignored + dead_lettered + released + pending.
+    """
+
+    consumed: int = 0
+    delivered: int = 0
+    ignored: Counter[IgnoreReason] = field(default_factory=Counter)
+    dead_lettered: Counter[RejectReason] = field(default_factory=Counter)
+    released: int = 0
+    pending: int = 0
+
+
+class Entry:
+    """One record's place in the ledger, from delivery to its last finished part."""
+
+    __slots__ = (
+        "leader_epoch",
+        "ledger",
+        "next_offset",
+        "parts_left",
+        "read_at",
+        "record",
+        "rejection",
+        "sent",
+        "why",
+    )
+
+    def __init__(self, record: KafkaRecord, partition: "_PartitionLedger", read_at: float) -> None:
+        # Given up when the record is finished, so that a record held back by an older one costs next to nothing.
+        self.record: KafkaRecord | None = record
+        self.next_offset = record.next_offset
+        self.leader_epoch = record.leader_epoch
+        self.read_at = read_at
+        self.ledger = partition
+        self.parts_left = 1
+        self.sent = False
+        self.why: IgnoreReason | None = None
+        self.rejection: Rejected | None = None
+
+    @property
+    def partition(self) -> PartitionId:
+        """The partition it was read from."""
+        return self.ledger.id
+
+    @property
+    def released(self) -> bool:
+        """Whether its partition is no longer ours: nothing that happens to it counts any more."""
+        return self.ledger.closed
+
+    @property
+    def wanted(self) -> bool:
+        """Whether work on it is worth starting: it is unfinished, and its partition is not about to leave us."""
+        return self.record is not None and self.ledger.taking
+
+    @property
+    def rejected(self) -> bool:
+        """Whether a part of it has been rejected already, so that its dead letter is under way or written."""
+        return self.rejection is not None
+
+
+class _PartitionLedger:
+    __slots__ = ("assignment", "closed", "committed", "entries", "id", "taking", "watermark")
+
+    def __init__(self, partition: PartitionId, assignment: int) -> None:
+        self.id = partition
+        self.assignment = assignment
+        self.entries: deque[Entry] = deque()
+        self.watermark: CommitOffset | None = None
+        self.committed: CommitOffset | None = None
+        self.taking = True
+        self.closed = False
+
+    def advance(self) -> int:
+        """Move the watermark over everything finished at the low end; how many entries that freed."""
+        freed = 0
+        last = None
+        while self.entries and self.entries[0].record is None:
+            last = self.entries.popleft()
+            freed += 1
+        if last is not None:
+            self.watermark = CommitOffset(*self.id, last.next_offset, last.leader_epoch)
+        return freed
+
+
+class OffsetLedger:
+    """The ledger of all partitions this process owns. Belongs to one thread, the event loop's."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[PartitionId, _PartitionLedger] = {}
+        self.books = Books()
+        self.pending_bytes = 0
+
+    def assign(self, partitions: Iterable[PartitionId], assignment: int) -> None:
+        """Start an empty ledger for each partition; `assignment` must be a number not used before."""
+        for partition in partitions:
+            self._partitions[partition] = _PartitionLedger(partition, assignment)
+
+    def deliver(self, record: KafkaRecord, *, now: float) -> Entry | None:
+        """Open an entry for a record just read. None if it belongs to an assignment that is over."""
+        ledger = self._partitions.get(PartitionId(record.topic, record.partition))
+        if ledger is None or not ledger.taking or ledger.assignment != record.assignment:
+            return None
+        entry = Entry(record, ledger, now)
+        ledger.entries.append(entry)
+        self.books.consumed += 1
+        self.books.pending += 1
+        self.pending_bytes += record.size_bytes + UNFINISHED_OVERHEAD_BYTES
+        return entry
+
+    def split(self, entry: Entry, parts: int, ignored: Iterable[IgnoreReason] = ()) -> None:
+        """Say of how many parts (at least one) the record consists, beside those already ignored."""
+        entry.parts_left = parts
+        for reason in ignored:
+            _note_reason(entry, reason)
+
+    def finish(self, entry: Entry, outcome: Outcome) -> None:
+        """One part of the record is finished. With the last part the record is, and is counted once.
+
+        A record is rejected if any part was, else delivered if any part was sent, else ignored with the first of
+        its reasons. Nothing happens if the record's partition is no longer ours.
+        """
+        if entry.released:
+            return
+        match outcome:
+            case Delivered():
+                entry.sent = True
+            case Ignored(reason):
+                _note_reason(entry, reason)
+            case Rejected():
+                self.reject(entry, outcome)
+        entry.parts_left -= 1
+        if entry.parts_left == 0:
+            self._close_entry(entry)
+
+    def reject(self, entry: Entry, rejected: Rejected) -> None:
+        """Remember that a part of the record is refused, before its dead letter is written. Finishes nothing."""
+        if entry.rejection is None:
+            entry.rejection = rejected
+
+    def commitable(self) -> list[CommitOffset]:
+        """What may be committed and has not been, for every partition."""
+        return [
+            ledger.watermark
+            for ledger in self._partitions.values()
+            if ledger.watermark is not None and ledger.watermark != ledger.committed
+        ]
+
+    def committed(self, offsets: Sequence[CommitOffset]) -> None:
+        """These offsets, as `commitable` gave them, are committed."""
+        for offset in offsets:
+            ledger = self._partitions.get(PartitionId(offset.topic, offset.partition))
+            # An answer that outlived its assignment must not make a new one believe it has nothing to commit.
+            if (
+                ledger is not None
+                and ledger.watermark is not None
+                and offset.offset <= ledger.watermark.offset
+            ):
+                ledger.committed = offset
+
+    def stop_taking(self, partitions: Collection[PartitionId]) -> None:
+        """Refuse further records of these partitions, while what was taken may still finish."""
+        for partition in partitions:
+            if partition in self._partitions:
+                self._partitions[partition].taking = False
+
+    def revoke(self, partitions: Collection[PartitionId]) -> list[CommitOffset]:
+        """Close these partitions: release what is not finished, and give what is to be committed last."""
+        last = []
+        for partition in partitions:
+            ledger = self._partitions.pop(partition, None)
+            if ledger is None:
+                continue
+            if ledger.watermark is not None and ledger.watermark != ledger.committed:
+                last.append(ledger.watermark)
+            self._release(ledger)
+        return last
+
+    def partitions(self) -> list[PartitionId]:
+        """The partitions this process owns."""
+        return list(self._partitions)
+
+    def watermark(self, partition: PartitionId) -> int | None:
+        """The offset up to which the partition's records are finished in this assignment, if any is."""
+        ledger = self._partitions.get(partition)
+        return (
+            ledger.watermark.offset if ledger is not None and ledger.watermark is not None else None
+        )
+
+    def oldest_unfinished(self, partition: PartitionId) -> Entry | None:
+        """The record that holds back the partition's commit."""
+        ledger = self._partitions.get(partition)
+        return ledger.entries[0] if ledger is not None and ledger.entries else None
+
+    def unfinished(self, partition: PartitionId) -> int:
+        """How many of the partition's records are read and not finished."""
+        ledger = self._partitions.get(partition)
+        return (
+            sum(entry.record is not None for entry in ledger.entries) if ledger is not None else 0
+        )
+
+    def _close_entry(self, entry: Entry) -> None:
+        record, ledger = entry.record, entry.ledger
+        if record is None:
+            message = "a record was finished more often than it has parts"
+            raise RuntimeError(message)
+        books = self.books
+        if entry.rejection is not None:
+            books.dead_lettered[entry.rejection.reason] += 1
+        elif entry.sent:
+            books.delivered += 1
+        elif entry.why is not None:
+            books.ignored[entry.why] += 1
+        books.pending -= 1
+        self.pending_bytes -= (
+            record.size_bytes + UNFINISHED_OVERHEAD_BYTES - FINISHED_OVERHEAD_BYTES
+        )
+        entry.record = None
+        self.pending_bytes -= ledger.advance() * FINISHED_OVERHEAD_BYTES
+
+    def _release(self, ledger: _PartitionLedger) -> None:
+        ledger.closed = True
+        for entry in ledger.entries:
+            if entry.record is None:
+                self.pending_bytes -= FINISHED_OVERHEAD_BYTES
+            else:
+                self.pending_bytes -= entry.record.size_bytes + UNFINISHED_OVERHEAD_BYTES
+                self.books.released += 1
+                self.books.pending -= 1
+                entry.record = None
+
+
+def _note_reason(entry: Entry, reason: IgnoreReason) -> None:
+    if entry.why is None or _PRECEDENCE[reason] < _PRECEDENCE[entry.why]:
+        entry.why = reason

@@ -1,0 +1,69 @@
+# The front door. Every target makes what it needs: a virtual environment from the locked requirements.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do command -v $$p >/dev/null 2>&1 && \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+EVENTS ?= 20000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-kafka coverage lint format bench lock pictures clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.runtime ## Run the whole system in one process: embedded Kafka, LiveIntent sandbox, generated Segment events
+	@$(BIN)/segment-liveintent demo --once --events $(EVENTS)
+
+test: $(VENV)/.dev ## Run every test that needs nothing but Python
+	@$(BIN)/python -m pytest -m "not kafka"
+
+test-kafka: $(VENV)/.dev ## Run the integration tests against a real Apache Kafka (needs Java 17+ and Maven)
+	@TEST_KAFKA=real $(BIN)/python -m pytest tests/contract tests/scenarios --timeout 600
+
+coverage: $(VENV)/.dev ## Run the tests and hold branch coverage against its floors
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest -m "not kafka" -q
+	@$(BIN)/python -m coverage combine --quiet || true
+	@$(BIN)/python -m coverage report --fail-under 95
+	@$(BIN)/python -m tests.repo.pure_modules | xargs $(BIN)/python -m coverage report --fail-under 100 --include
+
+lint: $(VENV)/.dev ## Check format, lint, types and the import rule
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Put the code into its format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## Measure decode, ledger and lanes
+	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only --timeout 600
+
+lock: $(VENV)/.dev ## Resolve the dependencies anew into the two lock files
+	@$(COMPILE) --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --group dev --output-file requirements-dev.lock pyproject.toml
+
+pictures: $(VENV)/.dev ## Make the README's pictures anew (needs Chromium)
+	@$(BIN)/python -m tests.repo.make_pictures
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build dist *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found on the PATH."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+
+$(VENV)/.runtime: $(VENV)/bin/python requirements.lock pyproject.toml
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,145 @@
+"""The queue of one audience: changes fold to the newest per member, and one flush is under way at a time."""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from consumer.audience.batch import AudienceBatch, Pending
+from consumer.audience.latest_state import MESSAGE_IDS_KEPT, Applied, LatestState
+from consumer.audience.membership import Action, AudienceKey, IdentifierType, MembershipChange
+from consumer.audience.version import supersedes
+from consumer.record import IgnoreReason
+
+Part = TypeVar("Part")
+Settled = tuple[Part, IgnoreReason]
+"""A part that needs nothing more, and why."""
+
+
+class Lane(Generic[Part]):
+    """Changes of one audience on their way. A *part* is the caller's own name for where a change came from.
+
+    Every part that is offered comes back exactly once: settled at once, or in the batch that carried it, unless it
+    was released.
+    """
+
+    def __init__(self, audience: AudienceKey, latest: LatestState) -> None:
+        self.audience = audience
+        self._latest = latest
+        self._waiting: dict[str, Pending[Part]] = {}
+        self._in_flight: AudienceBatch[Part] | None = None
+        self.waiting_since: float | None = None
+
+    @property
+    def waiting_rows(self) -> int:
+        """Identifier values waiting for the next flush."""
+        return len(self._waiting)
+
+    @property
+    def in_flight(self) -> AudienceBatch[Part] | None:
+        """The flush under way."""
+        return self._in_flight
+
+    def offer(self, change: MembershipChange, part: Part, *, now: float) -> list[Settled[Part]]:
+        """Take a change in, unless a newer one of the member is known. Gives the parts this settles.
+
+        A REMOVE by one hash of an email that is known by others too removes it by all of them.
+        """
+        values = change.identifier.values
+        if change.action is Action.REMOVE and change.identifier.type is IdentifierType.EMAIL_HASH:
+            values = self._every_hash(values)
+        seen: tuple[str, ...] = ()
+        for known in self._known(values):
+            if change.message_id in known.message_ids:
+                return [(part, IgnoreReason.DUPLICATE)]
+            if not supersedes(change, known.change):
+                return [(part, IgnoreReason.STALE)]
+            seen += known.message_ids
+        if change.action is Action.ADD and self._withheld_since(change):
+            return [(part, IgnoreReason.STALE)]
+        message_ids = (*dict.fromkeys(seen), change.message_id)[-MESSAGE_IDS_KEPT:]
+        return self._replace(values, Pending(change, part, message_ids=message_ids), now=now)
+
+    def withhold(self, change: MembershipChange) -> list[Settled[Part]]:
+        """Take note of an ADD that consent refused: a waiting older ADD of the member is not sent any more."""
+        values = self._every_hash(change.identifier.values)
+        self._latest.withhold(change, values)
+        blocked = [
+            value
+            for value in values
+            if (pending := self._waiting.get(value)) is not None
+            and pending.change.action is Action.ADD
+            and supersedes(change, pending.change)
+        ]
+        return self._drop(blocked)
+
+    def take(self, *, now: float) -> AudienceBatch[Part]:
+        """Start a flush of everything that waits. The lane must be idle and something must wait."""
+        if self._in_flight is not None or not self._waiting:
+            message = "a lane flushes one non-empty batch at a time"
+            raise RuntimeError(message)
+        since = self.waiting_since if self.waiting_since is not None else now
+        self._in_flight = AudienceBatch(
+            self.audience, self._waiting, waiting_since=since, taken_at=now
+        )
+        self._waiting, self.waiting_since = {}, None
+        return self._in_flight
+
+    def remember(self, batch: AudienceBatch[Part]) -> None:
+        """LiveIntent has the batch: its changes stand against older ones from now on."""
+        for pending, values in batch.live():
+            self._latest.remember(pending.change, values, pending.message_ids)
+
+    def end_flush(self) -> None:
+        """The flush is over, well or badly; the next may start."""
+        self._in_flight = None
+
+    def release(self, belongs: Callable[[Part], bool]) -> None:
+        """Give up the waiting changes whose parts `belongs` picks: somebody else will send them."""
+        self._drop([value for value, pending in self._waiting.items() if belongs(pending.part)])
+
+    def _every_hash(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        # A dict keeps the order and drops repeats.
+        every = dict.fromkeys(values)
+        for known in self._known(values):
+            every.update(dict.fromkeys(known.change.identifier.values))
+        return tuple(every)
+
+    def _known(self, values: tuple[str, ...]) -> Iterator[Pending[Part] | Applied]:
+        for value in values:
+            if (waiting := self._waiting.get(value)) is not None:
+                yield waiting
+            if (
+                self._in_flight is not None
+                and (flying := self._in_flight.pending(value)) is not None
+            ):
+                yield flying
+            if (applied := self._latest.applied(self.audience, value)) is not None:
+                yield applied
+
+    def _withheld_since(self, change: MembershipChange) -> bool:
+        return any(
+            (refused := self._latest.withheld(self.audience, value)) is not None
+            and not supersedes(change, refused)
+            for value in change.identifier.values
+        )
+
+    def _replace(
+        self, values: tuple[str, ...], pending: Pending[Part], *, now: float
+    ) -> list[Settled[Part]]:
+        since = now if self.waiting_since is None else self.waiting_since
+        settled = self._drop([value for value in values if value in self._waiting])
+        self._waiting.update(dict.fromkeys(values, pending))
+        pending.rows = len(values)
+        self.waiting_since = since
+        return settled
+
+    def _drop(self, values: list[str]) -> list[Settled[Part]]:
+        """Take values out of the queue; a change whose last value goes is settled as stale."""
+        settled = []
+        for value in values:
+            pending = self._waiting.pop(value)
+            pending.rows -= 1
+            if pending.rows == 0:
+                settled.append((pending.part, IgnoreReason.STALE))
+        if not self._waiting:
+            self.waiting_since = None
+        return settled

@@ -1,0 +1,20 @@
+"""Which of two changes of one member is the newer: the one rule, used in lanes and by the latest-state guard."""
+
+from consumer.audience.membership import Action, MembershipChange
+
+
+def supersedes(change: MembershipChange, standing: MembershipChange) -> bool:
+    """Whether `change` is newer than `standing`, a change of the same member.
+
+    By the event's time, then by the time Segment received it. Changes equal in both: within one partition the
+    higher offset is newer; across partitions, where offsets say nothing, a REMOVE wins, since sending an ad to someone who
+    left is worse than missing someone who entered. Equal is not newer.
+    """
+    new, old = change.version, standing.version
+    if new.event_us != old.event_us:
+        return new.event_us > old.event_us
+    if new.received_us != old.received_us:
+        return new.received_us > old.received_us
+    if new.source == old.source:
+        return new.offset > old.offset
+    return change.action is Action.REMOVE and standing.action is Action.ADD

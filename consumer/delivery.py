@@ -1,0 +1,194 @@
+"""Lanes to LiveIntent: flushes what is due, one flush per lane, and tells the ledger what came of it."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from enum import StrEnum
+
+import structlog
+
+from consumer.audience.batch import AudienceBatch
+from consumer.audience.lane import Lane, Settled
+from consumer.audience.lanes import Lanes
+from consumer.audience.membership import MembershipChange
+from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
+from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.uploader import Finished, Uploader, UploadRefused
+from consumer.record import Delivered, Ignored, Rejected, RejectReason
+from consumer.refusals import Refusals
+from consumer.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_DELIVERED = Delivered()
+
+
+class Ack(StrEnum):
+    """When a change counts as delivered."""
+
+    FINISHED = "finished"
+    STORED = "stored"
+
+
+class Delivery:
+    """Owns every flush. A change that is accepted ends in the ledger, or is released with its partition."""
+
+    def __init__(
+        self,
+        *,
+        lanes: Lanes[Entry],
+        uploader: Uploader,
+        ledger: OffsetLedger,
+        refusals: Refusals,
+        ack: Ack,
+        metrics: Metrics,
+        tasks: asyncio.TaskGroup,
+        now: Callable[[], float],
+    ) -> None:
+        self.lanes = lanes
+        self._uploader = uploader
+        self._ledger = ledger
+        self._refusals = refusals
+        self._ack = ack
+        self._metrics = metrics
+        self._tasks = tasks
+        self._now = now
+        self._wake = asyncio.Event()
+        self._flush_over = asyncio.Event()
+        self._starting = True
+        self._pressed = False
+
+    def accept(self, change: MembershipChange, entry: Entry) -> None:
+        """Put one change, a part of the entry's record, into its lane."""
+        lane = self.lanes.lane(change.audience)
+        self._settle(lane.offer(change, entry, now=self._now()))
+        self._wake.set()
+
+    def withhold(self, change: MembershipChange) -> None:
+        """Take note of an ADD that consent refused; its record is counted by the caller."""
+        self._settle(self.lanes.lane(change.audience).withhold(change))
+
+    def press(self) -> None:
+        """Memory is short: flush what waits without waiting for its time."""
+        self._pressed = True
+        self._wake.set()
+
+    def relax(self) -> None:
+        """Memory is no longer short."""
+        self._pressed = False
+
+    async def run(self) -> None:
+        """Flush lanes as they become due, until cancelled."""
+        while True:
+            self._wake.clear()
+            if self._starting:
+                now = self._now()
+                for lane in self.lanes.waiting() if self._pressed else self.lanes.due(now=now):
+                    self._tasks.create_task(self._flush(lane, lane.take(now=now)))
+            next_due = self.lanes.next_due() if self._starting else None
+            wait_seconds = None if next_due is None else max(0.0, next_due - self._now())
+            try:
+                async with asyncio.timeout(wait_seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def stop_starting(self) -> None:
+        """Start no further flush; those under way go on."""
+        self._starting = False
+
+    async def release(self, partitions: Collection[PartitionId], *, drain_seconds: float) -> None:
+        """Let go of everything that came from these partitions, which are about to leave us.
+
+        What waits is given up at once. What is in flight gets `drain_seconds` to finish.
+        """
+        self.lanes.release(lambda entry: entry.partition in partitions)
+        await self._flights_over(lambda entry: entry.partition in partitions, drain_seconds)
+        self.let_go(partitions)
+
+    def let_go(self, partitions: Collection[PartitionId]) -> None:
+        """Leave everything from these partitions out of every file still to be made, from now on.
+
+        Otherwise a file that is sent late, after an outage, could undo what the partition's new owner has sent.
+        """
+
+        def belongs(entry: Entry) -> bool:
+            return entry.partition in partitions
+
+        self.lanes.release(belongs)
+        for lane in self.lanes:
+            if lane.in_flight is not None:
+                lane.in_flight.release(belongs)
+
+    async def drain(self, *, drain_seconds: float) -> bool:
+        """Wait for the flushes under way, at most so long. Whether all came to an end."""
+        return await self._flights_over(lambda _: True, drain_seconds)
+
+    async def _flights_over(self, belongs: Callable[[Entry], bool], drain_seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(drain_seconds):
+                while any(
+                    lane.in_flight is not None and lane.in_flight.carries(belongs)
+                    for lane in self.lanes
+                ):
+                    self._flush_over.clear()
+                    await self._flush_over.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _flush(self, lane: Lane[Entry], batch: AudienceBatch[Entry]) -> None:
+        acknowledged = False
+
+        def on_stored() -> None:
+            nonlocal acknowledged
+            self._metrics.change_stored_seconds.observe(self._now() - batch.waiting_since)
+            if self._ack is Ack.STORED:
+                acknowledged = True
+                self._succeed(lane, batch)
+
+        try:
+            result = await self._uploader.send(batch, on_stored=on_stored)
+            match result:
+                case Finished():
+                    if not acknowledged:
+                        self._succeed(lane, batch)
+                case AudienceRefused(detail=detail):
+                    self._fail(
+                        batch,
+                        Rejected(RejectReason.AUDIENCE_REFUSED, detail),
+                        acknowledged=acknowledged,
+                    )
+                case UploadRefused(detail=detail):
+                    self._fail(
+                        batch,
+                        Rejected(RejectReason.UPLOAD_REFUSED, detail),
+                        acknowledged=acknowledged,
+                    )
+        finally:
+            lane.end_flush()
+            self._flush_over.set()
+            self._wake.set()
+
+    def _succeed(self, lane: Lane[Entry], batch: AudienceBatch[Entry]) -> None:
+        lane.remember(batch)
+        parts = batch.parts()
+        for entry in parts:
+            self._ledger.finish(entry, _DELIVERED)
+        self._metrics.changes_finished.labels("delivered").inc(len(parts))
+
+    def _fail(self, batch: AudienceBatch[Entry], rejected: Rejected, *, acknowledged: bool) -> None:
+        parts = batch.parts()
+        self._metrics.changes_finished.labels(rejected.reason).inc(len(parts))
+        if acknowledged:
+            # DELIVERY_ACK=stored gave the records away when LiveIntent had the bytes. All that is left is to say so.
+            log.error(
+                "LiveIntent refused an upload after it was acknowledged as stored; its changes are lost there.",
+                audience=batch.audience, rows=len(batch), detail=rejected.detail,
+            )  # fmt: skip
+            return
+        self._refusals.refuse_together(parts, rejected, stage="upload")
+
+    def _settle(self, settled: list[Settled[Entry]]) -> None:
+        for entry, reason in settled:
+            self._ledger.finish(entry, Ignored(reason))
+            self._metrics.changes_finished.labels(reason).inc()
