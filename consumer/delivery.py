@@ -9,10 +9,11 @@ import structlog
 from consumer.audience.batch import AudienceBatch
 from consumer.audience.lane import Lane, Settled
 from consumer.audience.lanes import Lanes
-from consumer.audience.membership import MembershipChange
+from consumer.audience.membership import AudienceKey, MembershipChange
 from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
 from consumer.liveintent.audience_directory import AudienceRefused
-from consumer.liveintent.uploader import Finished, Uploader, UploadRefused
+from consumer.liveintent.upload_parts import UploadRefused
+from consumer.liveintent.uploader import Finished, Uploader
 from consumer.record import Delivered, Ignored, Rejected, RejectReason
 from consumer.refusals import Refusals
 from consumer.telemetry.metrics import Metrics
@@ -32,7 +33,7 @@ class Ack(StrEnum):
 class Delivery:
     """Owns every flush. A change that is accepted ends in the ledger, or is released with its partition."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - built once, by service
         self,
         *,
         lanes: Lanes[Entry],
@@ -56,6 +57,22 @@ class Delivery:
         self._flush_over = asyncio.Event()
         self._starting = True
         self._pressed = False
+        self.refused: dict[AudienceKey, str] = {}
+        """Why LiveIntent refused an audience's last batch, until one of it goes through."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether any flush is under way."""
+        return any(lane.in_flight is not None for lane in self.lanes)
+
+    def waits_for(self, entry: Entry) -> str:
+        """What an unfinished record waits for, as the end of "it waits for ..."."""
+        for lane in self.lanes:
+            if lane.in_flight is not None and lane.in_flight.carries(lambda part: part is entry):
+                return f"LiveIntent to finish an upload of {lane.audience}"
+        if entry.rejected:
+            return "its dead letter to be written"
+        return "its audience's next flush" if entry.started else "its turn"
 
     def accept(self, change: MembershipChange, entry: Entry) -> None:
         """Put one change, a part of the entry's record, into its lane."""
@@ -171,6 +188,8 @@ class Delivery:
 
     def _succeed(self, lane: Lane[Entry], batch: AudienceBatch[Entry]) -> None:
         lane.remember(batch)
+        self.refused.pop(batch.audience, None)
+        self._metrics.lanes_refused.set(len(self.refused))
         parts = batch.parts()
         for entry in parts:
             self._ledger.finish(entry, _DELIVERED)
@@ -179,6 +198,8 @@ class Delivery:
     def _fail(self, batch: AudienceBatch[Entry], rejected: Rejected, *, acknowledged: bool) -> None:
         parts = batch.parts()
         self._metrics.changes_finished.labels(rejected.reason).inc(len(parts))
+        self.refused[batch.audience] = rejected.detail
+        self._metrics.lanes_refused.set(len(self.refused))
         if acknowledged:
             # DELIVERY_ACK=stored gave the records away when LiveIntent had the bytes. All that is left is to say so.
             log.error(

@@ -47,7 +47,7 @@ class MemoryBudget:
 class Pipeline:
     """Listens to the record reader and walks every record to an outcome. Lives on the event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - built once, by service
         self,
         *,
         decoder: EventDecoder,
@@ -144,22 +144,21 @@ class Pipeline:
 
     async def _walk(self, entry: Entry, record: KafkaRecord) -> None:
         """One record's way; whatever happens, the ledger hears of it."""
+        entry.started = True
         event = await self._decoded(record)
         if not entry.wanted:
             return  # its partition was taken away while we waited for a schema
         match event:
             case Ignored():
                 self._ledger.finish(entry, event)
-                return
             case Rejected():
                 self._refusals.refuse(entry, event, stage="decode")
-                return
-        reading = self._read(event, record)
-        match reading:
-            case Rejected():
-                self._refusals.refuse(entry, reading, stage="rules")
-            case Reading():
-                self._follow(entry, reading)
+            case SegmentEvent():
+                match self._read(event, record):
+                    case Rejected() as rejected:
+                        self._refusals.refuse(entry, rejected, stage="rules")
+                    case Reading() as reading:
+                        self._follow(entry, reading)
 
     def _follow(self, entry: Entry, reading: Reading) -> None:
         for note in reading.notes:

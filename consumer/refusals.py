@@ -20,7 +20,9 @@ class DeadLetterWriter(Protocol):
 
     async def send(
         self, record: KafkaRecord, rejected: Rejected, *, stage: str, attempt: int = 1
-    ) -> None: ...
+    ) -> None:
+        """Return once Kafka has it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Refusals:
         *,
         dead_letters: DeadLetterWriter,
         ledger: OffsetLedger,
-        limit: DeadLetterLimit,
+        limit: DeadLetterLimit | None,
         tasks: asyncio.TaskGroup,
         now: Callable[[], float],
     ) -> None:
@@ -75,7 +77,7 @@ class Refusals:
         now = self._now()
         before = self.recent.get(rejected.reason)
         self.recent[rejected.reason] = RecentRefusal(1 if before is None else before.count + 1, now)
-        if not self._limit.allows(now):
+        if self._limit is not None and not self._limit.allows(now):
             message = (
                 f"More than {self._limit.count} refusals within {self._limit.per_seconds:g} seconds, the last for "
                 f"{rejected.reason}. That looks like a bad deploy or a wrong setting, not like bad data. "

@@ -72,6 +72,7 @@ class Entry:
         "record",
         "rejection",
         "sent",
+        "started",
         "why",
     )
 
@@ -83,6 +84,8 @@ class Entry:
         self.read_at = read_at
         self.ledger = partition
         self.parts_left = 1
+        # Set by whoever takes the record up.
+        self.started = False
         self.sent = False
         self.why: IgnoreReason | None = None
         self.rejection: Rejected | None = None
@@ -109,12 +112,22 @@ class Entry:
 
 
 class _PartitionLedger:
-    __slots__ = ("assignment", "closed", "committed", "entries", "id", "taking", "watermark")
+    __slots__ = (
+        "assignment",
+        "closed",
+        "committed",
+        "entries",
+        "id",
+        "taking",
+        "unfinished",
+        "watermark",
+    )
 
     def __init__(self, partition: PartitionId, assignment: int) -> None:
         self.id = partition
         self.assignment = assignment
         self.entries: deque[Entry] = deque()
+        self.unfinished = 0
         self.watermark: CommitOffset | None = None
         self.committed: CommitOffset | None = None
         self.taking = True
@@ -152,6 +165,7 @@ class OffsetLedger:
             return None
         entry = Entry(record, ledger, now)
         ledger.entries.append(entry)
+        ledger.unfinished += 1
         self.books.consumed += 1
         self.books.pending += 1
         self.pending_bytes += record.size_bytes + UNFINISHED_OVERHEAD_BYTES
@@ -244,9 +258,7 @@ class OffsetLedger:
     def unfinished(self, partition: PartitionId) -> int:
         """How many of the partition's records are read and not finished."""
         ledger = self._partitions.get(partition)
-        return (
-            sum(entry.record is not None for entry in ledger.entries) if ledger is not None else 0
-        )
+        return ledger.unfinished if ledger is not None else 0
 
     def _close_entry(self, entry: Entry) -> None:
         record, ledger = entry.record, entry.ledger
@@ -265,6 +277,7 @@ class OffsetLedger:
             record.size_bytes + UNFINISHED_OVERHEAD_BYTES - FINISHED_OVERHEAD_BYTES
         )
         entry.record = None
+        ledger.unfinished -= 1
         self.pending_bytes -= ledger.advance() * FINISHED_OVERHEAD_BYTES
 
     def _release(self, ledger: _PartitionLedger) -> None:

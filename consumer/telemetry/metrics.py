@@ -125,6 +125,11 @@ class Metrics:
             "Time from asking for a signed URL to LiveIntent's Finished.",
             _JOB_SECONDS,
         )
+        self.uploads_overdue = gauge(
+            "uploads_overdue",
+            "Uploads LiveIntent should have listed, or finished, by now; still waited for.",
+            "deadline",
+        )
         self.change_stored_seconds = histogram(
             "change_stored_age_seconds",
             "Age of the oldest change of a file when the file was stored, since it was read.",
@@ -140,7 +145,7 @@ class Metrics:
         # LiveIntent
         self.liveintent_requests = counter(
             "liveintent_requests_total",
-            "Requests by operation and status class: 2xx, 4xx, 5xx, timeout, unreachable.",
+            "Requests by operation and status class: 2xx, 3xx, 4xx, 5xx, timeout, reset, unreachable.",
             "operation",
             "status_class",
         )

@@ -1,0 +1,47 @@
+"""`segment-liveintent`: the commands, and how an error becomes a message and an exit code."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from consumer.cli.demo import demo
+from consumer.cli.explain import explain
+from consumer.cli.run import run
+from consumer.errors import SegmentLiveIntentError, SettingsError
+
+EXIT_CODES = """\
+Exit codes: 0 done, or stopped and drained; 1 an error nobody foresaw; 2 settings or arguments that cannot be used;
+3 a check or a demo did not come out right; 4 Kafka's client cannot go on; 5 no offset to start from;
+6 too many dead letters; 7 stopped by a second signal before it was drained."""
+
+app = typer.Typer(
+    name="segment-liveintent",
+    help="Keeps LiveIntent's custom audiences in step with Segment's, from events on Kafka.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(demo)
+app.command()(explain)
+
+
+def main() -> None:
+    """Run the command line. Exits with a documented code."""
+    try:
+        app()
+    except SettingsError as error:
+        _complain("The settings cannot be used:", error.problems)
+        sys.exit(error.exit_code)
+    except SegmentLiveIntentError as error:
+        _complain(str(error), ())
+        sys.exit(error.exit_code)
+
+
+def _complain(headline: str, problems: tuple[str, ...]) -> None:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(headline, style="bold red", markup=False)
+    for problem in problems:
+        console.print(f"  - {problem}", markup=False)

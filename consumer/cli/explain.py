@@ -1,0 +1,93 @@
+"""`segment-liveintent explain`: what would happen to each event, and why."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from consumer.cli.event_values import EventValue, values_in
+from consumer.cli.explain_view import as_json_line, as_text, summary
+from consumer.cli.explanation import Explanation, Verdict, explain_events
+from consumer.cli.run import EnvFile
+from consumer.cli.value_decoder import value_decoder
+from consumer.service.assembly import policy_from
+from consumer.settings import LogFormat, LogLevel, load_membership_settings
+from consumer.telemetry.logs import configure_logs
+
+_STDIN = "-"
+_CANNOT_BE_USED = 2
+
+
+def explain(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Files of events: one JSON value or several, JSON lines, or one Avro value each. None, or -: standard input.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per event, also on a terminal.")
+    ] = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Say what would happen to each event, and why: for "why is this customer not in the audience?".
+
+    Sends nothing, and connects to nothing but the schema registry, for Avro.
+    Needs no settings of Kafka's or of LiveIntent's API, only those that decide
+    membership: LIVEINTENT_AUDIENCES, SEGMENT_INTEGRATION_NAMES,
+    SEGMENT_CONSENT_CATEGORIES, MEMBERSHIP_STRING_BOOLEANS,
+    MEMBERSHIP_VALUELESS_JOURNEY_STEPS, EMAIL_HASHES; for Avro also EVENT_FORMAT.
+
+    Remembers nothing: only the running service knows whether a change is a
+    duplicate, or older than what it has delivered.
+
+    Exits with 0 when every file could be read, whatever becomes of the events.
+
+    Example: LIVEINTENT_AUDIENCES=vip_customers segment-liveintent explain event.json
+    """
+    configure_logs(LogLevel.WARNING, LogFormat.AUTO, stream=sys.stderr)
+    policy = policy_from(load_membership_settings(os.environ, env_file=env_file))
+    if not policy.audiences and not policy.every_audience:
+        typer.echo("LIVEINTENT_AUDIENCES is empty: no audience is served.", err=True)
+    decode = value_decoder(os.environ, env_file=env_file)
+    unreadable: list[str] = []
+    explanations = explain_events(_values(files or [_STDIN], unreadable), policy, decode)
+    console = Console(highlight=False, soft_wrap=True)
+    if as_json or not console.is_terminal:
+        for explanation in explanations:
+            typer.echo(as_json_line(explanation))
+            sys.stdout.flush()  # whoever pipes a stream in wants to see each as it comes
+    else:
+        _show(explanations, console)
+    if unreadable:
+        raise typer.Exit(_CANNOT_BE_USED)
+
+
+def _values(files: Sequence[str], unreadable: list[str]) -> Iterator[EventValue]:
+    """Return the values of all files; one that cannot be read is complained of, noted, and left out."""
+    for name in files:
+        try:
+            if name == _STDIN:
+                yield from values_in(sys.stdin.buffer, "standard input")
+            else:
+                with Path(name).open("rb") as stream:
+                    yield from values_in(stream, Path(name).name)
+        except OSError as error:
+            unreadable.append(name)
+            typer.echo(
+                f"{name} cannot be read: {error.strerror or type(error).__name__}.", err=True
+            )
+
+
+def _show(explanations: Iterable[Explanation], console: Console) -> None:
+    verdicts: Counter[Verdict] = Counter()
+    for explanation in explanations:
+        console.print(as_text(explanation), end="\n\n")
+        verdicts[explanation.verdict] += 1
+    console.print(summary(verdicts))

@@ -1,0 +1,164 @@
+"""Where to begin on a partition whose next offset librdkafka does not know.
+
+`auto.offset.reset=error` leaves such a partition stopped: there is no committed offset, or the log no longer holds it.
+Which of the two it is, and what follows, is decided here. Nothing is ever skipped or repeated without being asked for.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from consumer.errors import OffsetsUnknown
+from consumer.kafka.offset_ledger import PartitionId
+from consumer.settings import FirstStart
+
+FirstStartPoint = FirstStart | datetime
+
+_ANSWER_SECONDS: Final = 3.0
+
+
+class StartReason(StrEnum):
+    """Why a partition starts where it does."""
+
+    FIRST_START = "first_start"
+    NEW_PARTITION = "new_partition"
+    COMMITTED = "committed"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStart:
+    """Read the partition from this offset on."""
+
+    partition: PartitionId
+    offset: int
+    reason: StartReason
+
+
+class PartitionStarts:
+    """Finds starts. Belongs to the reader's thread; blocks for a few seconds at most for each question to Kafka."""
+
+    def __init__(self, *, group_id: str, first_start: FirstStartPoint | None) -> None:
+        self._group_id = group_id
+        self._first_start = first_start
+
+    def resolve(
+        self, consumer: Consumer, partitions: Collection[PartitionId]
+    ) -> list[PartitionStart]:
+        """Return where each partition starts, once that is on record with the group.
+
+        Raises OffsetsUnknown where nobody said where to start, and KafkaException where Kafka could not be asked:
+        ask again later.
+        """
+        starts: list[PartitionStart] = []
+        for topic, group in groupby(sorted(partitions), key=lambda each: each.topic):
+            starts += self._resolve_topic(consumer, topic, set(group))
+        return starts
+
+    def _resolve_topic(
+        self, consumer: Consumer, topic: str, wanted: set[PartitionId]
+    ) -> Iterator[PartitionStart]:
+        committed = _committed(consumer, _partitions_of(consumer, topic) | wanted)
+        lacking = {each for each, offset in committed.items() if offset is None}
+        for partition in sorted(wanted - lacking):
+            yield self._go_on(consumer, partition, committed[partition])
+        if not wanted & lacking:
+            return
+        if len(lacking) < len(committed):
+            # The group knows the topic, so the partition was added since: all of it is unread.
+            new = sorted(wanted & lacking)
+            starts = [
+                PartitionStart(each, _bounds(consumer, each)[0], StartReason.NEW_PARTITION)
+                for each in new
+            ]
+        else:
+            # For the whole topic at once, also where other members own partitions: otherwise a member that looks a
+            # moment later sees some offsets committed, and takes its own partitions for added ones.
+            starts = list(self._first_starts(consumer, sorted(lacking)))
+        # Before the first record is read: a crash must not move the start.
+        _commit(consumer, starts)
+        yield from (each for each in starts if each.partition in wanted)
+
+    def _go_on(
+        self, consumer: Consumer, partition: PartitionId, committed: int | None
+    ) -> PartitionStart:
+        low, high = _bounds(consumer, partition)
+        if committed is not None and low <= committed <= high:
+            return PartitionStart(partition, committed, StartReason.COMMITTED)
+        message = (
+            f"Group {self._group_id} has committed offset {committed} for partition {partition.partition} of topic "
+            f"{partition.topic}, but its log holds offsets {low} to {high}: records were deleted before they were "
+            "read, or the topic was made anew. Choose where to go on with `segment-liveintent replay` "
+            "(--to-earliest, --to-datetime or --to-offset) or with Kafka's own group tool, then start again."
+        )
+        raise OffsetsUnknown(message)
+
+    def _first_starts(
+        self, consumer: Consumer, partitions: Iterable[PartitionId]
+    ) -> Iterator[PartitionStart]:
+        for partition in partitions:
+            yield PartitionStart(
+                partition, self._first_offset(consumer, partition), StartReason.FIRST_START
+            )
+
+    def _first_offset(self, consumer: Consumer, partition: PartitionId) -> int:
+        low, high = _bounds(consumer, partition)
+        match self._first_start:
+            case None:
+                message = (
+                    f"Group {self._group_id} has no committed offsets for topic {partition.topic}. If it has never "
+                    "run, set KAFKA_FIRST_START to earliest, latest or a date and time; if it has, its offsets have "
+                    "expired: choose where to go on with `segment-liveintent replay` or Kafka's own group tool."
+                )
+                raise OffsetsUnknown(message)
+            case FirstStart.EARLIEST:
+                return low
+            case FirstStart.LATEST:
+                return high
+            case datetime() as moment:
+                asked = TopicPartition(*partition, int(moment.timestamp() * 1000))
+                (found,) = consumer.offsets_for_times([asked], timeout=_ANSWER_SECONDS)
+                if found.error is not None:
+                    raise KafkaException(found.error)
+                # -1: every record is older.
+                return found.offset if found.offset >= 0 else high
+
+
+def _commit(consumer: Consumer, starts: Iterable[PartitionStart]) -> None:
+    offsets = [TopicPartition(*each.partition, each.offset) for each in starts]
+    for each in consumer.commit(offsets=offsets, asynchronous=False):
+        if each.error is not None:
+            raise KafkaException(each.error)
+
+
+def _partitions_of(consumer: Consumer, topic: str) -> set[PartitionId]:
+    found = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
+    if found.error is not None:
+        raise KafkaException(found.error)
+    return {PartitionId(topic, number) for number in found.partitions}
+
+
+def _committed(
+    consumer: Consumer, partitions: Iterable[PartitionId]
+) -> Mapping[PartitionId, int | None]:
+    answers = consumer.committed(
+        [TopicPartition(*each) for each in partitions], timeout=_ANSWER_SECONDS
+    )
+    for each in answers:
+        if each.error is not None:
+            raise KafkaException(each.error)
+    return {
+        PartitionId(each.topic, each.partition): each.offset if each.offset >= 0 else None
+        for each in answers
+    }
+
+
+def _bounds(consumer: Consumer, partition: PartitionId) -> tuple[int, int]:
+    """Return the log's first offset and the one after its last."""
+    return consumer.get_watermark_offsets(
+        TopicPartition(*partition), timeout=_ANSWER_SECONDS, cached=False
+    )

@@ -1,0 +1,296 @@
+"""The one thread that owns the Kafka consumer: polls, answers rebalances, sends commits.
+
+One turn: run the commands that came in, wait if too much is handed over, `consume`, hand over what came. Rebalance and
+commit callbacks run inside `consume`, on this thread.
+"""
+
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+import structlog
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from consumer.errors import KafkaFatal, OffsetsUnknown, SegmentLiveIntentError
+from consumer.kafka.assignment import Assignment
+from consumer.kafka.client_log import ClientErrors, ClientLog, is_fatal
+from consumer.kafka.commit_queue import CommitQueue
+from consumer.kafka.first_start import PartitionStarts
+from consumer.kafka.incoming import record_from
+from consumer.kafka.listener_bridge import ListenerBridge
+from consumer.kafka.offset_ledger import CommitOffset, PartitionId
+from consumer.kafka.rebalances import CallbackGuard, Rebalances, died_of
+from consumer.kafka.record_listener import IntakeWindow, RecordBatch
+from consumer.telemetry.metrics import Metrics
+from consumer.telemetry.redaction import redacted
+
+log = structlog.get_logger(__name__)
+
+Command = Callable[[Consumer], None]
+
+BACK_PRESSURE: Final = "back_pressure"
+STOPPING: Final = "stopping"
+
+# Objects are made holding the interpreter's lock, about half a millisecond for a thousand.
+_MESSAGES_MAX = 500
+# `consume` waits the full time unless so many messages come: the latency of an idle topic, and of every command.
+_POLL_SECONDS = 0.05
+_ROOM_SLICE_SECONDS = 0.02
+_ROOM_PATIENCE_SECONDS = 0.5
+_ASK_AGAIN_SECONDS = 1.0
+_COMMIT_AGAIN_SECONDS = 0.1
+_FINISHING_POLL_SECONDS = 0.01
+
+
+@dataclass(slots=True)
+class LastCommit:
+    """What to commit before the thread ends, and until when to try. Clock of `now`."""
+
+    offsets: Sequence[CommitOffset]
+    deadline: float
+    settled: bool = False
+
+    def answered(self, error: Exception | None) -> None:
+        """Take the answer to one attempt."""
+        self.settled = error is None
+
+
+class PollLoop:
+    """`run` is the thread. All else but `commands`, `stop` and what health asks for belongs to it."""
+
+    def __init__(  # noqa: PLR0913 - built once, by the reader
+        self,
+        *,
+        properties: Mapping[str, str],
+        topics: Sequence[str],
+        starts: PartitionStarts,
+        bridge: ListenerBridge,
+        window: IntakeWindow,
+        metrics: Metrics,
+        now: Callable[[], float],
+    ) -> None:
+        self._properties = properties
+        self._topics = topics
+        self._starts = starts
+        self._bridge = bridge
+        self._window = window
+        self._metrics = metrics
+        self._now = now
+        self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self.assignment = Assignment(metrics)
+        self.commits = CommitQueue(self.assignment.owns)
+        self.last_poll: float | None = None
+        self._rebalances = Rebalances(
+            assignment=self.assignment, bridge=bridge, metrics=metrics, now=now
+        )
+        self._guard = CallbackGuard()
+        self._errors = ClientErrors(metrics=metrics, now=now)
+        self._last_commit: LastCommit | None = None
+        self._full_since: float | None = None
+        self._startless: set[PartitionId] = set()
+        self._ask_again_at = 0.0
+
+    def stop(self, last: LastCommit) -> None:
+        """Have the thread end, after this commit. From any thread."""
+        self.commands.put(lambda _: self._end_with(last))
+        self._window.wake()
+
+    def run(self) -> None:
+        """Poll until told to stop, or until the client is dead; then leave the group."""
+        consumer: Consumer | None = None
+        try:
+            consumer = self._open()
+            while self._last_commit is None:
+                self._turn(consumer)
+            self._finish(consumer, self._last_commit)
+        except SegmentLiveIntentError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a reader that is gone must end the process
+            self._fail(died_of(error))
+        finally:
+            self._close(consumer)
+
+    def _open(self) -> Consumer:
+        callbacks = {
+            "on_commit": self._guard(self._on_commit),
+            "error_cb": self._guard(self._on_client_error),
+        }
+        try:
+            consumer = Consumer({**self._properties, **callbacks}, logger=ClientLog(self._now))
+        except KafkaException as error:
+            message = f"The Kafka consumer could not be built: {redacted(error.args[0].str())}"
+            raise KafkaFatal(message) from error
+        self._consumer = consumer
+        consumer.subscribe(
+            list(self._topics),
+            on_assign=self._guard(self._rebalances.on_assign),
+            on_revoke=self._guard(self._rebalances.on_revoke),
+            # Left out, the binding would call on_revoke instead, and we would commit what is no longer ours.
+            on_lost=self._guard(self._rebalances.on_lost),
+        )
+        return consumer
+
+    def _turn(self, consumer: Consumer) -> None:
+        self._run_commands(consumer)
+        self._find_starts(consumer)
+        if not self._waits_for_room(consumer):
+            self._hand_over(self._poll(consumer, _POLL_SECONDS))
+            if self._rebalances.came_back:
+                # Which of their records are from before they left cannot be told: read all of them again.
+                self._restart(consumer, dict.fromkeys(self._rebalances.came_back, OFFSET_INVALID))
+
+    def _run_commands(self, consumer: Consumer) -> None:
+        self.last_poll = self._now()
+        self._metrics.last_poll_timestamp.set_to_current_time()
+        while True:
+            try:
+                command = self.commands.get_nowait()
+            except queue.Empty:
+                return
+            command(consumer)
+
+    def _waits_for_room(self, consumer: Consumer) -> bool:
+        """Whether this turn goes without `consume`. For a moment only: then the partitions are paused instead."""
+        if BACK_PRESSURE in self.assignment.reasons:
+            if self._window.is_half_empty():
+                self.assignment.resume(consumer, BACK_PRESSURE)
+            return False
+        if not self._window.is_full():
+            self._full_since = None
+            return False
+        now = self._now()
+        self._full_since = now if self._full_since is None else self._full_since
+        if now - self._full_since < _ROOM_PATIENCE_SECONDS:
+            self._window.wait_for_room(_ROOM_SLICE_SECONDS)
+            return True
+        self._full_since = None
+        self.assignment.pause(consumer, BACK_PRESSURE)
+        return False
+
+    def _poll(self, consumer: Consumer, seconds: float) -> list[Message]:
+        """Return the records that were read; errors among them are dealt with."""
+        self._rebalances.forget_last_poll()
+        messages = consumer.consume(_MESSAGES_MAX, seconds)
+        if self._guard.failure is not None:
+            raise self._guard.failure
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_error(error, message)
+        return [message for message in messages if message.error() is None]
+
+    def _hand_over(self, messages: Sequence[Message]) -> None:
+        records = []
+        for message in messages:
+            partition = _partition_of(message)
+            number = self.assignment.numbers.get(partition)
+            # Read before its partition was taken from us, all inside one `consume`.
+            if number is None or partition in self._rebalances.came_back:
+                continue
+            record = record_from(message, assignment=number)
+            records.append(record)
+            self.assignment.positions[partition] = record.next_offset
+        if records:
+            batch = RecordBatch(tuple(records), sum(record.size_bytes for record in records))
+            self._window.handed_over(batch)
+            self._bridge.post(self._bridge.listener.on_records, batch)
+
+    def _find_starts(self, consumer: Consumer) -> None:
+        self._startless = {each for each in self._startless if self.assignment.owns(each)}
+        if not self._startless or self._now() < self._ask_again_at:
+            return
+        try:
+            starts = self._starts.resolve(consumer, self._startless)
+        except KafkaException as error:
+            self._errors.note(error.args[0])
+            self._ask_again_at = self._now() + _ASK_AGAIN_SECONDS
+            return
+        except OffsetsUnknown as error:
+            # The thread goes on, so that the other partitions' last commits can be made.
+            self._startless.clear()
+            self._fail(error)
+            return
+        self._startless.clear()
+        for start in starts:
+            log.warning(
+                "A partition is read from an offset the group did not have.",
+                topic=start.partition.topic, partition=start.partition.partition,
+                offset=start.offset, reason=start.reason,
+            )  # fmt: skip
+        self._restart(consumer, {each.partition: each.offset for each in starts})
+
+    def _restart(self, consumer: Consumer, offsets: Mapping[PartitionId, int]) -> None:
+        number = self.assignment.restart(consumer, offsets)
+        self._bridge.post(self._bridge.listener.on_lost, list(offsets))
+        self._bridge.post(self._bridge.listener.on_assigned, list(offsets), number)
+
+    def _finish(self, consumer: Consumer, last: LastCommit) -> None:
+        """Commit once more, polling for the answer: a synchronous commit could block for the session's time-out."""
+        self.assignment.pause(consumer, STOPPING)
+        self._rebalances.last_offsets = last.offsets
+        next_attempt = self._now()
+        while not last.settled and self._now() < last.deadline:
+            self._run_commands(consumer)
+            if self.commits.idle and self._now() >= next_attempt:
+                next_attempt = self._now() + _COMMIT_AGAIN_SECONDS
+                self.commits.submit(consumer, last.offsets, last.answered)
+            else:
+                self._poll(consumer, _FINISHING_POLL_SECONDS)
+        if not last.settled:
+            log.warning(
+                "The last offsets were not committed in time; their records are read again."
+            )
+        self._metrics.offset_commits.labels("ok" if last.settled else "failed").inc()
+
+    def _end_with(self, last: LastCommit) -> None:
+        self._last_commit = last
+
+    def _close(self, consumer: Consumer | None) -> None:
+        self._rebalances.closing = True
+        self.commits.give_up(KafkaFatal("The record reader has ended."))
+        try:
+            if consumer is not None:
+                consumer.close()
+        except Exception as error:  # noqa: BLE001 - nothing is lost by it: the group notices by itself
+            log.warning("The Kafka consumer did not close in order.", error=type(error).__name__)
+
+    def _fail(self, error: SegmentLiveIntentError) -> None:
+        log.error("The record reader cannot go on.", error=str(error))
+        self._bridge.post(self._bridge.listener.on_failed, error)
+
+    # What librdkafka says
+
+    def _on_error(self, error: KafkaError, message: Message) -> None:
+        match error.code():
+            case KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the binding's public name for it
+                self._startless.add(_partition_of(message))
+            case KafkaError._PARTITION_EOF:  # noqa: SLF001
+                pass
+            case _ if is_fatal(error):
+                raise _fatal(error)
+            case _:
+                self._errors.note(error, topic=message.topic())
+
+    def _on_client_error(self, error: KafkaError) -> None:
+        if is_fatal(error):
+            raise _fatal(error)
+        self._errors.note(error)
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        self.commits.answer(self._consumer, error, partitions)
+
+
+def _partition_of(message: Message) -> PartitionId:
+    return PartitionId(cast("str", message.topic()), cast("int", message.partition()))
+
+
+def _fatal(error: KafkaError) -> KafkaFatal:
+    return KafkaFatal(f"The Kafka client is dead: {error.name()}, {redacted(error.str())}")

@@ -1,0 +1,230 @@
+"""One method for each operation of LiveIntent's Audiences API, one HTTP exchange each. Nothing is judged here.
+
+The only module of this folder that knows aiohttp. Paths and bodies follow LiveIntent's published OpenAPI; the PUT to
+a signed URL is not in it and follows what such storage needs: Content-Length, no redirect, nobody's credentials.
+"""
+
+import io
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import orjson
+from aiohttp import ClientResponse, ClientTimeout, hdrs
+from yarl import URL
+
+from consumer.liveintent.policies import StoreHeaders, Timeouts
+from consumer.liveintent.retry_schedule import read_http_date, read_retry_after
+from consumer.liveintent.shapes import AudienceId, UploadRequest
+from consumer.liveintent.upload_outcome import Answer, Operation, TransportFailure
+from consumer.telemetry.metrics import Metrics
+
+ANSWER_MAX_BYTES = 16 * 1024 * 1024
+USER_AGENT = "segment-liveintent"
+
+Json = Mapping[str, object]
+Reply = Answer | TransportFailure
+
+
+class LiveIntentClient:
+    """LiveIntent's operations over HTTP. Use as an async context manager, within one event loop.
+
+    Every method makes one exchange and returns what came of it: it neither raises for a status or a broken
+    connection, nor retries, nor logs. Safe to cancel; a cancelled request may have reached LiveIntent.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        metrics: Metrics,
+        *,
+        timeouts: Timeouts | None = None,
+        store_headers: StoreHeaders | None = None,
+    ) -> None:
+        timeouts = timeouts or Timeouts()
+        self._api_url = URL(api_url.rstrip("/"))
+        self._metrics = metrics
+        self._store_headers = store_headers or StoreHeaders()
+        self._api_timeout = ClientTimeout(
+            total=timeouts.request_seconds,
+            sock_connect=timeouts.connect_seconds,
+            sock_read=timeouts.read_seconds,
+        )
+        # No sock_read: nothing is read while a large file is being written.
+        self._store_timeout = ClientTimeout(
+            total=timeouts.store_seconds, sock_connect=timeouts.connect_seconds
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            # Cookies would tie our requests together, and could follow a redirected signature.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={hdrs.USER_AGENT: USER_AGENT},
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. Requests under way fail."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def search_audiences_v2(self, token: str, account_id: int, search: Json) -> Reply:
+        """POST /search/audiences/v2: a page, by cursor."""
+        path = f"/search/audiences/v2?accountId={account_id}"
+        return await self._api(Operation.SEARCH_V2, token, hdrs.METH_POST, path, search)
+
+    async def search_audiences(self, token: str, account_id: int, search: Json) -> Reply:
+        """POST /search/audiences: a page, by number."""
+        path = f"/search/audiences?accountId={account_id}"
+        return await self._api(Operation.SEARCH_V1, token, hdrs.METH_POST, path, search)
+
+    async def list_audiences(self, token: str, *, page: int, page_size: int) -> Reply:
+        """GET /audiences: a page of everything the token may see."""
+        path = f"/audiences?page={page}&pageSize={page_size}"
+        return await self._api(Operation.LIST, token, hdrs.METH_GET, path)
+
+    async def create_audience(self, token: str, audience: Json) -> Reply:
+        """POST /audiences. Not idempotent: LiveIntent has no idempotency key."""
+        return await self._api(Operation.CREATE, token, hdrs.METH_POST, "/audiences", audience)
+
+    async def get_audience(self, token: str, audience: AudienceId) -> Reply:
+        """GET /audiences/{id}."""
+        return await self._api(Operation.READ, token, hdrs.METH_GET, f"/audiences/{audience}")
+
+    async def update_audience(self, token: str, audience: AudienceId, update: Json) -> Reply:
+        """PATCH /audiences/{id}: its name or its status."""
+        path = f"/audiences/{audience}"
+        return await self._api(Operation.UPDATE, token, hdrs.METH_PATCH, path, update)
+
+    async def create_signed_url(
+        self, token: str, audience: AudienceId, upload: UploadRequest
+    ) -> Reply:
+        """POST /audiences/{id}/signed-urls: where to put one file. No notification email is ever asked for."""
+        body = {
+            "identifierType": upload.identifier_type,
+            "action": upload.action,
+            "uploadName": upload.upload_name,
+        }
+        path = f"/audiences/{audience}/signed-urls"
+        return await self._api(Operation.MINT, token, hdrs.METH_POST, path, body)
+
+    async def list_uploads(
+        self, token: str, audience: AudienceId, *, page: int, page_size: int
+    ) -> Reply:
+        """GET /audiences/{id}/uploads: a page, in an order LiveIntent does not tell."""
+        path = f"/audiences/{audience}/uploads?page={page}&pageSize={page_size}"
+        return await self._api(Operation.UPLOADS, token, hdrs.METH_GET, path)
+
+    async def get_counts(self, token: str, audience: AudienceId) -> Reply:
+        """GET /audiences/{id}/counts."""
+        path = f"/audiences/{audience}/counts"
+        return await self._api(Operation.COUNTS, token, hdrs.METH_GET, path)
+
+    async def put_file(self, signed_url: str, content: bytes) -> Reply:
+        """PUT the file to a signed URL: with its length, and without our token."""
+        headers = dict(self._store_headers.extra)
+        if self._store_headers.content_type is not None:
+            headers[hdrs.CONTENT_TYPE] = self._store_headers.content_type
+        try:
+            url = URL(signed_url, encoded=True)  # requoting would break the signature
+        except ValueError:
+            return TransportFailure.UNREACHABLE
+        request = self._http().put(
+            url,
+            # A stream with a known length; aiohttp writes raw bytes of this size in one go, and warns.
+            data=io.BytesIO(content),
+            headers=headers,
+            # A signature may cover Content-Type; aiohttp would add one.
+            skip_auto_headers=(hdrs.CONTENT_TYPE,),
+            allow_redirects=False,
+            timeout=self._store_timeout,
+        )
+        return await self._exchange(Operation.STORE, request)
+
+    async def _api(
+        self,
+        operation: Operation,
+        token: str,
+        method: str,
+        path: str,
+        body: Json | None = None,
+    ) -> Reply:
+        headers = {hdrs.AUTHORIZATION: f"Bearer {token}", hdrs.ACCEPT: "application/json"}
+        if body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
+        request = self._http().request(
+            method,
+            URL(f"{self._api_url}{path}"),
+            data=None if body is None else orjson.dumps(body),
+            headers=headers,
+            # A redirect would carry the token to another host.
+            allow_redirects=False,
+            timeout=self._api_timeout,
+        )
+        return await self._exchange(operation, request)
+
+    async def _exchange(
+        self, operation: Operation, request: AbstractAsyncContextManager[ClientResponse]
+    ) -> Reply:
+        started = time.perf_counter()
+        reply: Reply
+        try:
+            async with request as response:
+                reply = await _answer(response)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            # Never passed on: aiohttp's messages and exceptions carry the URL, a signed one included.
+            reply = _transport_failure(error)
+        self._metrics.liveintent_request_seconds.labels(operation).observe(
+            time.perf_counter() - started
+        )
+        self._metrics.liveintent_requests.labels(operation, _status_class(reply)).inc()
+        return reply
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("LiveIntentClient is used before it was entered or after it closed.")
+        return self._session
+
+
+async def _answer(response: ClientResponse) -> Answer:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65_536):
+        body += chunk
+        if len(body) > ANSWER_MAX_BYTES:
+            break  # cut short, it is no JSON, and treated as an answer of the wrong shape
+    date = read_http_date(response.headers.get(hdrs.DATE))
+    return Answer(
+        status=response.status,
+        body=bytes(body),
+        retry_after_seconds=read_retry_after(
+            response.headers.get(hdrs.RETRY_AFTER), now=date or datetime.now(UTC)
+        ),
+        date=date,
+    )
+
+
+def _transport_failure(error: Exception) -> TransportFailure:
+    never_sent = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+    if isinstance(error, never_sent):
+        return TransportFailure.UNREACHABLE
+    if isinstance(error, TimeoutError):
+        return TransportFailure.TIMEOUT
+    return TransportFailure.RESET
+
+
+def _status_class(reply: Reply) -> str:
+    return f"{reply.status // 100}xx" if isinstance(reply, Answer) else reply.value

@@ -1,0 +1,259 @@
+"""Repeats a call to LiveIntent until it is decided: pacing, circuits, token and retries around one exchange.
+
+An outage is waited out, however long it lasts: no call is given up, so no record is dead-lettered for one.
+"""
+
+import itertools
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import structlog
+
+from consumer.liveintent.circuit import CIRCUIT_SCHEDULE, Circuit
+from consumer.liveintent.clock import Clock
+from consumer.liveintent.gate import Gate, Held, Passage
+from consumer.liveintent.pacing import Pacing
+from consumer.liveintent.policies import LiveIntentLimits
+from consumer.liveintent.retry_schedule import RetrySchedule
+from consumer.liveintent.shapes import UnexpectedShape
+from consumer.liveintent.token import Token
+from consumer.liveintent.upload_outcome import (
+    Answer,
+    Host,
+    NotFound,
+    Operation,
+    Outcome,
+    OutcomeUnknown,
+    Refused,
+    RetryCause,
+    RetryLater,
+    SignedUrlRefused,
+    Success,
+    TransportFailure,
+    Unauthorised,
+    outcome_of,
+    unexpected,
+)
+from consumer.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+Send = Callable[[str], Awaitable[Answer | TransportFailure | None]]
+"""Makes one HTTP exchange with the given token; None when there is nothing to send any more."""
+
+WARN_AFTER_ATTEMPTS = 3
+TOKEN_LOOK_AGAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The caller had nothing to send any more when its turn came. Nothing was sent."""
+
+
+Decided = Success[T] | Refused | NotFound | SignedUrlRefused | OutcomeUnknown | Withdrawn
+"""What repeating cannot change."""
+
+
+class Blocked(StrEnum):
+    """Why nothing can be sent to LiveIntent."""
+
+    UNAUTHORISED = "unauthorised"
+    CIRCUIT_OPEN = "circuit_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How calls to LiveIntent fare. `blocked` is None when they go through. Durations are as of now."""
+
+    blocked: Blocked | None = None
+    host: Host | None = None
+    blocked_seconds: float = 0.0
+    next_try_seconds: float = 0.0
+    last_error: str = ""
+
+
+class Exchange:
+    """The one way to LiveIntent's hosts. Every lane shares it."""
+
+    def __init__(
+        self,
+        token: Token,
+        limits: LiveIntentLimits,
+        metrics: Metrics,
+        *,
+        clock: Clock,
+        schedule: RetrySchedule | None = None,
+        circuit_schedule: RetrySchedule = CIRCUIT_SCHEDULE,
+    ) -> None:
+        self._token = token
+        self._clock = clock
+        self._schedule = schedule or RetrySchedule()
+        self._metrics = metrics
+        self._pacing = {
+            host: Pacing(
+                requests_per_second=limits.requests_per_second,
+                concurrency=limits.concurrency,
+                clock=clock,
+            )
+            for host in Host
+        }
+        self._gates = {
+            host: Gate(
+                Circuit(schedule=circuit_schedule),
+                clock=clock,
+                on_change=self._host_change(host),
+            )
+            for host in Host
+        }
+        # A circuit too: one refusal is enough to hold everyone back, and one call then finds out.
+        self._authorisation = Gate(
+            Circuit(failures_to_open=1, schedule=circuit_schedule),
+            clock=clock,
+            on_change=self._authorisation_changed,
+            changed=token.read_again,
+            look_again_seconds=TOKEN_LOOK_AGAIN_SECONDS,
+        )
+        for host in Host:
+            metrics.circuit_open.labels(host).set(0)
+
+    @property
+    def health(self) -> Health:
+        """For /readyz and /status. Holds no secret."""
+        if held := self._authorisation.held:
+            return _health(Blocked.UNAUTHORISED, Host.API, held)
+        for host, gate in self._gates.items():
+            if held := gate.held:
+                return _health(Blocked.CIRCUIT_OPEN, host, held)
+        return Health()
+
+    async def decide(
+        self, operation: Operation, send: Send, read: Callable[[Any], T]
+    ) -> Decided[T]:
+        """Call until the answer is one that repeating cannot change; waits for ever on an outage.
+
+        `read` turns the answer's JSON into a value; UnexpectedShape from it counts as a failure of LiveIntent.
+        Safe to cancel, but a cancelled create may have happened.
+        """
+        for attempt in itertools.count():
+            outcome = await self.attempt(operation, send, read)
+            if isinstance(outcome, RetryLater):
+                await self.put_off(operation, outcome, attempt=attempt)
+            elif not isinstance(outcome, Unauthorised):  # the gate makes the next attempt wait
+                return outcome
+        raise AssertionError  # pragma: no cover - the loop has no end
+
+    async def attempt(
+        self, operation: Operation, send: Send, read: Callable[[Any], T]
+    ) -> Outcome[T] | Withdrawn:
+        """One exchange, once it is its turn and LiveIntent is well as far as we know."""
+        pacing = self._pacing[operation.host]
+        async with (
+            pacing.slot(),
+            self._authorised(operation) as authorised,
+            self._gates[operation.host].passage() as passage,
+        ):
+            token = await self._token.value() if operation.host is Host.API else ""
+            if token is None:
+                outcome: Outcome[T] = Unauthorised("No API key could be read.")
+            else:
+                reply = await send(token)
+                if reply is None:
+                    return Withdrawn()
+                outcome = _read(operation, outcome_of(operation, reply), read)
+                _tell_host(passage, outcome)
+            if authorised is not None:
+                _tell_authorisation(authorised, outcome)
+        if isinstance(outcome, RetryLater) and outcome.retry_after_seconds is not None:
+            self._hold(operation.host, outcome.retry_after_seconds)
+        return outcome
+
+    async def put_off(self, operation: Operation, why: RetryLater, *, attempt: int) -> None:
+        """Wait before attempt number `attempt + 1`, counted from 0."""
+        wait = self._schedule.wait_seconds(
+            attempt, jitter=self._clock.random(), retry_after_seconds=why.retry_after_seconds
+        )
+        self._metrics.liveintent_retries.labels(operation, why.cause).inc()
+        # Once for each stubborn call. Single failures are the business of the metric, outages that of the circuit.
+        write = log.warning if attempt + 1 == WARN_AFTER_ATTEMPTS else log.debug
+        write(
+            "A call to LiveIntent keeps failing.",
+            operation=operation.value,
+            attempts=attempt + 1,
+            cause=why.cause.value,
+            detail=why.detail,
+            wait_seconds=round(wait, 1),
+        )
+        await self._clock.sleep(wait)
+
+    def _hold(self, host: Host, asked_seconds: float) -> None:
+        """Hold back everyone: the limit is on our token, not on the lane that met it."""
+        wait = self._schedule.wait_seconds(0, jitter=0.0, retry_after_seconds=asked_seconds)
+        if self._pacing[host].hold(wait):
+            log.warning("LiveIntent asks us to wait.", host=host.value, wait_seconds=round(wait, 1))
+
+    def _authorised(self, operation: Operation) -> AbstractAsyncContextManager[Passage | None]:
+        # Storage never sees our token: the signature in the URL is the authority there.
+        return self._authorisation.passage() if operation.host is Host.API else nullcontext()
+
+    def _host_change(self, host: Host) -> Callable[[Held | None], None]:
+        def changed(held: Held | None) -> None:
+            self._metrics.circuit_open.labels(host).set(held is not None)
+            if held is None:
+                log.info("LiveIntent answers again.", host=host.value)
+            else:
+                log.warning(
+                    "LiveIntent keeps failing; calls are held back.",
+                    host=host.value,
+                    reason=held.reason,
+                    wait_seconds=round(held.next_try_seconds, 1),
+                )
+
+        return changed
+
+    def _authorisation_changed(self, held: Held | None) -> None:
+        self._metrics.unauthorised.set(held is not None)
+        if held is None:
+            log.info("LiveIntent accepts our API key again.")
+        else:
+            log.error(
+                "LiveIntent refuses our API key; nothing is sent until it is replaced.",
+                reason=held.reason,
+                wait_seconds=round(held.next_try_seconds, 1),
+            )
+
+
+def _read(operation: Operation, outcome: Outcome[Any], read: Callable[[Any], T]) -> Outcome[T]:
+    if not isinstance(outcome, Success):
+        return outcome
+    try:
+        return Success(read(outcome.value), outcome.date)
+    except UnexpectedShape as error:
+        return unexpected(operation, str(error))
+
+
+def _tell_host(passage: Passage, outcome: Outcome[Any]) -> None:
+    match outcome:
+        case RetryLater(cause=RetryCause.RATE_LIMITED):
+            passage.answered()  # well enough to count our requests
+        case RetryLater() | OutcomeUnknown():
+            passage.failed(f"{outcome.cause.value}: {outcome.detail}")
+        case _:
+            passage.answered()
+
+
+def _tell_authorisation(passage: Passage, outcome: Outcome[Any]) -> None:
+    match outcome:
+        case Unauthorised(detail):
+            passage.failed(detail)
+        case Success() | Refused() | NotFound():
+            passage.answered()
+        case _:
+            pass  # an outage in between says nothing about the token
+
+
+def _health(blocked: Blocked, host: Host, held: Held) -> Health:
+    return Health(blocked, host, held.held_seconds, held.next_try_seconds, held.reason)

@@ -1,0 +1,189 @@
+"""Gets one file stored: finds its audience, mints a URL, puts the file there."""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.hash_file import hash_file
+from consumer.liveintent.shapes import SignedUrl, UploadRequest
+from consumer.liveintent.upload_outcome import (
+    NotFound,
+    Operation,
+    Refused,
+    RetryCause,
+    RetryLater,
+    SignedUrlRefused,
+    Success,
+)
+from consumer.liveintent.upload_parts import (
+    FileToSend,
+    NothingToSend,
+    Trail,
+    UploadRefused,
+    UploadStage,
+    UploadTools,
+)
+from consumer.liveintent.upload_tracking import Unlisted, UploadTracker
+
+log = structlog.get_logger(__name__)
+
+
+class FileStoring:
+    """The way of one file into storage, as often as it must be stored."""
+
+    def __init__(self, file: FileToSend, tools: UploadTools) -> None:
+        self._file = file
+        self._tools = tools
+        self._attempt = 0
+        self._mint_refused = False
+        self.trail: Trail | None = None
+        """What was done; None again after `start_afresh`."""
+
+    def start_afresh(self) -> None:
+        """What was stored so far has come to an end, or its audience has: look for nothing of it any more."""
+        self.trail = None
+
+    async def store(self) -> Trail | NothingToSend | AudienceRefused | UploadRefused:
+        """Until the file is stored once (more). Waits as long as that takes.
+
+        Each attempt has a URL of its own, and the rows as of the moment it is sent. Safe to cancel.
+        """
+        while True:
+            trail = await self._audience()
+            if not isinstance(trail, Trail):
+                return trail
+            url = await self._mint(trail)
+            if isinstance(url, UploadRefused):
+                return url
+            stored = False if url is None else await self._put(trail, url)
+            if isinstance(stored, UploadRefused):
+                return stored
+            if stored:
+                return trail
+
+    async def _audience(self) -> Trail | NothingToSend | AudienceRefused:
+        """Where to send to, with nothing unfinished there that is not ours."""
+        while True:
+            self._file.show(UploadStage.RESOLVING, "")
+            audience = await self._tools.directory.resolve(self._file.audience)
+            if isinstance(audience, AudienceRefused):
+                return audience
+            if not self._file.rows():
+                return NothingToSend()
+            if self.trail is not None and self.trail.audience == audience:
+                return self.trail
+            known = await self._tools.listings.before_us(audience)
+            if not isinstance(known, NotFound):
+                self.trail = Trail(audience, known, self._tools.clock.now())
+                return self.trail
+            await self._lost(Operation.UPLOADS, known)
+
+    async def _mint(self, trail: Trail) -> SignedUrl | UploadRefused | None:
+        """A URL; None when the audience must be looked up anew first."""
+        self._file.show(UploadStage.MINTING, "")
+        spelling = self._tools.spelling
+        request = UploadRequest(
+            action=spelling.action(self._file.action),
+            identifier_type=spelling.identifier_type(self._file.identifier_type),
+            upload_name=self._tools.new_upload_name(),
+        )
+        minted = await self._tools.api.mint(trail.audience, request)
+        match minted:
+            case Success(url, date):
+                if trail.since is None:
+                    trail.since = self._earliest(date)
+                return url
+            case Refused() if self._mint_refused:
+                return UploadRefused(
+                    f"LiveIntent gives no URL to {request.action} {request.identifier_type} rows ({minted}). "
+                    "If this meets every audience, the spelling of the action or of the identifier type is not "
+                    "LiveIntent's; both are settings."
+                )
+            case Refused():
+                # Perhaps the audience was archived since it was last looked at; the directory then says so.
+                self._mint_refused = True
+                self._tools.directory.forget(self._file.audience)
+            case _:
+                await self._lost(Operation.MINT, minted)
+        return None
+
+    async def _put(self, trail: Trail, url: SignedUrl) -> bool | UploadRefused:
+        """One attempt. True when the file is, or turns out to be, stored."""
+        self._file.show(UploadStage.MINTED, "")
+        minted_at = self._tools.clock.now()
+        rows = 0
+
+        def content() -> bytes | None:
+            nonlocal rows
+            age_seconds = self._tools.clock.now() - minted_at
+            now = self._file.rows()
+            rows = len(now)
+            if not now or age_seconds > self._tools.times.signed_url_max_age_seconds:
+                return None
+            return hash_file(now, self._file.identifier_type)
+
+        outcome = await self._tools.api.store(url, content)
+        match outcome:
+            case Success():
+                return self._stored(trail, rows)
+            case Refused():
+                return UploadRefused(
+                    f"LiveIntent's storage does not take a file of {rows} rows ({outcome})."
+                )
+            case RetryLater(cause) if cause in {RetryCause.TIMEOUT, RetryCause.RESET}:
+                return await self._settle(trail, outcome, rows)
+            case RetryLater():
+                trail.unused_urls += 1
+                await self._put_off(Operation.STORE, outcome)
+            case SignedUrlRefused(detail):
+                trail.unused_urls += 1
+                await self._put_off(
+                    Operation.STORE, RetryLater(RetryCause.UNEXPECTED_ANSWER, detail=detail)
+                )
+            case _:
+                trail.unused_urls += 1  # not sent: the URL grew too old, or no row is left
+        return False
+
+    async def _settle(self, trail: Trail, why: RetryLater, rows: int) -> bool:
+        """The file may be stored or not: a look at the list may tell, and spares LiveIntent a second upload."""
+        await self._put_off(Operation.STORE, why)
+        sought = trail.sought(self._file, self._tools.spelling)
+        entries = await self._tools.listings.look(trail.audience, sought.since)
+        if not isinstance(entries, NotFound | Refused):
+            tracker = UploadTracker(sought, self._tools.spelling.all_identifier_types)
+            if not isinstance(tracker.look(entries), Unlisted):
+                return self._stored(trail, rows)
+        trail.puts += 1  # it may still turn up
+        return False
+
+    def _stored(self, trail: Trail, rows: int) -> bool:
+        trail.puts += 1
+        trail.rows = rows
+        self._attempt = 0
+        self._file.show(UploadStage.STORED, "")
+        self._tools.metrics.upload_rows.labels(self._file.action, self._file.identifier_type).inc(
+            rows
+        )
+        return True
+
+    async def _lost(self, operation: Operation, outcome: object) -> None:
+        """LiveIntent does not know the audience: look it up anew, but not in a tight loop."""
+        log.warning(
+            "LiveIntent does not know an audience any more; looking it up again.",
+            audience=self._file.audience,
+        )
+        self._tools.directory.forget(self._file.audience)
+        self.trail = None
+        await self._put_off(
+            operation, RetryLater(RetryCause.UNEXPECTED_ANSWER, detail=str(outcome))
+        )
+
+    async def _put_off(self, operation: Operation, why: RetryLater) -> None:
+        await self._tools.api.put_off(operation, why, attempt=self._attempt)
+        self._attempt += 1
+
+    def _earliest(self, date: datetime | None) -> datetime:
+        minted = date or self._tools.clock.utc_now()
+        skew = timedelta(seconds=self._tools.times.clock_skew_seconds)
+        return minted.astimezone(UTC) - skew

@@ -1,0 +1,133 @@
+"""One file, from its rows to the end LiveIntent reports: minted, stored, listed, finished or not."""
+
+from collections.abc import Callable
+
+import structlog
+
+from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.file_following import Overdue, follow
+from consumer.liveintent.file_storing import FileStoring
+from consumer.liveintent.retry_schedule import RetrySchedule
+from consumer.liveintent.shapes import UploadEntry
+from consumer.liveintent.upload_outcome import NotFound
+from consumer.liveintent.upload_parts import (
+    FileToSend,
+    NothingToSend,
+    Trail,
+    UploadRefused,
+    UploadStage,
+    UploadTools,
+)
+from consumer.liveintent.upload_tracking import Unlisted, UploadErrored, UploadFinished
+
+log = structlog.get_logger(__name__)
+
+ERROR_SCHEDULE = RetrySchedule(first_seconds=5.0, max_seconds=300.0)
+
+
+class FileUpload:
+    """Sends one file, again where LiveIntent loses it or ends it with Error."""
+
+    def __init__(
+        self, file: FileToSend, tools: UploadTools, *, on_stored: Callable[[], None]
+    ) -> None:
+        self._file = file
+        self._tools = tools
+        self._on_stored = on_stored
+        self._storing = FileStoring(file, tools)
+        self._errors = 0
+        self._sent_again = False
+
+    async def run(self) -> AudienceRefused | UploadRefused | None:
+        """None when LiveIntent is done with the file, or no row is left to send.
+
+        `on_stored` is called each time the file is stored. Safe to cancel.
+        """
+        try:
+            with Overdue(self._file, self._tools) as overdue:
+                while True:
+                    trail = await self._storing.store()
+                    if isinstance(trail, NothingToSend):
+                        return None
+                    if not isinstance(trail, Trail):
+                        self._note_refused(trail)
+                        return trail
+                    self._on_stored()
+                    end = await follow(
+                        self._file,
+                        trail,
+                        self._tools,
+                        overdue=overdue,
+                        give_up_unlisted=not self._sent_again,
+                    )
+                    if isinstance(end, UploadFinished):
+                        self._finished(trail, end.entry)
+                        return None
+                    if isinstance(refused := await self._unfinished(end), UploadRefused):
+                        return refused
+        finally:
+            # Cancelled or refused on the way: something may be stored that nobody follows any more.
+            trail_left = self._storing.trail
+            if trail_left is not None and trail_left.since is not None:
+                self._tools.listings.forget(trail_left.audience)
+
+    async def _unfinished(self, end: UploadErrored | Unlisted | NotFound) -> UploadRefused | None:
+        """What a file that was stored in vain leads to; None to send it again."""
+        match end:
+            case Unlisted():
+                self._sent_again = True
+                log.warning(
+                    "LiveIntent does not list a stored upload; sending it once more.",
+                    audience=self._file.audience,
+                )
+                return None
+            case NotFound():
+                self._storing.start_afresh()
+                self._tools.directory.forget(self._file.audience)
+                return None
+            case UploadErrored():
+                self._storing.start_afresh()
+                return await self._errored()
+
+    async def _errored(self) -> UploadRefused | None:
+        self._errors += 1
+        self._count("error")
+        if self._errors > self._tools.times.error_attempts:
+            refused = UploadRefused(f"LiveIntent ended the upload with Error {self._errors} times.")
+            self._note_refused(refused)
+            return refused
+        wait = ERROR_SCHEDULE.wait_seconds(self._errors - 1, jitter=self._tools.clock.random())
+        log.warning(
+            "LiveIntent ended an upload with Error; sending it again.",
+            audience=self._file.audience,
+            errors=self._errors,
+            wait_seconds=round(wait, 1),
+        )
+        self._file.show(UploadStage.ERROR, f"Error {self._errors} times.")
+        await self._tools.clock.sleep(wait)
+        return None
+
+    def _finished(self, trail: Trail, entry: UploadEntry) -> None:
+        self._storing.start_afresh()
+        self._count("finished")
+        metrics = self._tools.metrics
+        metrics.upload_seconds.observe(self._tools.clock.now() - trail.started_at)
+        metrics.upload_invalid_rows.labels(self._file.identifier_type).inc(max(entry.invalid, 0))
+        if entry.invalid > 0 or entry.uploaded + entry.invalid + entry.duplicates < trail.rows:
+            log.warning(
+                "LiveIntent's counts of an upload are not ours.",
+                audience=self._file.audience,
+                rows=trail.rows,
+                uploaded=entry.uploaded,
+                invalid=entry.invalid,
+                duplicates=entry.duplicates,
+            )
+
+    def _note_refused(self, refused: AudienceRefused | UploadRefused) -> None:
+        if isinstance(refused, UploadRefused):
+            self._count("refused")
+
+    def _count(self, result: str) -> None:
+        self._tools.metrics.uploads.labels(
+            self._file.action, self._file.identifier_type, result
+        ).inc()

@@ -1,0 +1,152 @@
+"""What may be set about LiveIntent, as plain values with safe defaults.
+
+LiveIntent publishes no limits, deadlines or spellings of an upload's action; every such guess is a field here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from consumer.audience.membership import Action, AudienceKey, IdentifierType
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose audiences: both ids come from LiveIntent's people, no endpoint tells them."""
+
+    account_id: int
+    data_provider_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveIntentLimits:
+    """How much we ask of LiveIntent at once. It publishes no limits, so these are low."""
+
+    requests_per_second: float = 2.0
+    concurrency: int = 2
+    page_size: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds after which one phase of an HTTP exchange is given up."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
+    """Without a byte of the answer."""
+    request_seconds: float = 60.0
+    """A whole exchange with the API."""
+    store_seconds: float = 600.0
+    """A whole PUT of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHeaders:
+    """Headers of the PUT to a signed URL.
+
+    No Content-Type by default: a signature may cover it, and then an unexpected one is refused.
+    """
+
+    content_type: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTimes:
+    """When to look, when to worry. Deadlines lead to an alert and more waiting, not to a failure."""
+
+    poll_initial_seconds: float = 15.0
+    poll_max_seconds: float = 300.0
+    poll_growth: float = 1.5
+    list_deadline_seconds: float = 900.0
+    """A stored file is in the list of uploads by then; else it is sent once more."""
+    finish_deadline_seconds: float = 21_600.0
+    signed_url_max_age_seconds: float = 300.0
+    clock_skew_seconds: float = 60.0
+    """How far an upload's `scheduleAt` may lie before the mint, both by LiveIntent's clocks."""
+    earlier_deadline_seconds: float = 900.0
+    """How long uploads we did not follow (a former process, another replica) are waited for."""
+    listing_memory_seconds: float = 600.0
+    """How long a list of uploads tells what was there before us."""
+    error_attempts: int = 3
+    """How often a file LiveIntent ended with Error is sent again, with a new URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """LiveIntent's words for ours; its OpenAPI declares both fields as free text."""
+
+    action_add: str = "ADD"
+    action_remove: str = "REMOVE"
+    identifier_types: Mapping[IdentifierType, str] = field(default_factory=dict)
+    """Only those that differ from `IdentifierType`'s own values."""
+    upload_name_prefix: str = "segment-liveintent"
+
+    def action(self, action: Action) -> str:
+        """LiveIntent's word for the action."""
+        return self.action_add if action is Action.ADD else self.action_remove
+
+    def identifier_type(self, identifier_type: IdentifierType) -> str:
+        """LiveIntent's word for the kind of identifier."""
+        return self.identifier_types.get(identifier_type, identifier_type.value)
+
+    @property
+    def all_identifier_types(self) -> frozenset[str]:
+        """Every word LiveIntent has for a kind of identifier."""
+        return frozenset(
+            self.identifier_type(identifier_type) for identifier_type in IdentifierType
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPolicy:
+    """How a batch becomes uploads."""
+
+    times: UploadTimes = field(default_factory=UploadTimes)
+    spelling: Spelling = field(default_factory=Spelling)
+    max_rows_per_upload: int = 500_000
+    """More rows of one action and type go in several files, one after the other."""
+
+
+class AudienceLookup(StrEnum):
+    """How audiences are looked for first; a 400 makes us go on to the next way."""
+
+    SEARCH_V2 = "search_v2"
+    SEARCH_V1 = "search_v1"
+    LIST = "list"
+
+
+class OnArchived(StrEnum):
+    """What to do with an audience that only exists archived."""
+
+    FAIL = "fail"
+    ACTIVATE = "activate"
+
+
+class OnDeleted(StrEnum):
+    """What to do with an audience that only exists deleted."""
+
+    FAIL = "fail"
+    CREATE = "create"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryPolicy:
+    """How a name becomes an audience id."""
+
+    auto_create: bool = True
+    on_archived: OnArchived = OnArchived.FAIL
+    on_deleted: OnDeleted = OnDeleted.FAIL
+    audience_lookup: AudienceLookup = AudienceLookup.SEARCH_V2
+    name_prefix: str = ""
+    audience_ids: Mapping[AudienceKey, int] = field(default_factory=dict)
+    """Ids that are known for certain; they win over any search."""
+    settle_waits_seconds: tuple[float, ...] = (5.0, 15.0, 40.0)
+    """Waits before each search that settles a create of unknown outcome."""
+    park_seconds: float = 300.0
+    """First wait after everything was tried; doubles up to `park_max_seconds`."""
+    park_max_seconds: float = 3600.0
+    recheck_seconds: float = 600.0
+    """A mapping older than this is checked again before use."""
+    young_seconds: float = 3600.0
+    """An audience younger than this is checked by name once more: a rival may have appeared."""

@@ -1,0 +1,188 @@
+"""Sends one batch to LiveIntent and follows it until LiveIntent is done with it."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from consumer.audience.membership import Action, AudienceKey, IdentifierType
+from consumer.liveintent.api_calls import UploadCalls
+from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.clock import Clock
+from consumer.liveintent.file_upload import FileUpload
+from consumer.liveintent.policies import UploadPolicy
+from consumer.liveintent.upload_listings import UploadListings
+from consumer.liveintent.upload_parts import (
+    AudienceResolver,
+    FileToSend,
+    UploadRefused,
+    UploadStage,
+    UploadTools,
+)
+from consumer.telemetry.metrics import Metrics
+
+
+class UploadBatch(Protocol):
+    """What a lane sends at once."""
+
+    @property
+    def audience(self) -> AudienceKey:
+        """The audience all of it is for."""
+        ...
+
+    def files(self) -> Sequence[tuple[Action, IdentifierType]]:
+        """What must be sent, in the order it must be sent in: REMOVE before ADD."""
+        ...
+
+    def rows(self, action: Action, identifier_type: IdentifierType) -> list[str]:
+        """The rows of one file as of now, in a stable order; they only ever become fewer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """LiveIntent is done with every file of the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Where one audience's upload is, for people. `since` is on the clock's `now`."""
+
+    stage: UploadStage
+    since: float
+    rows: int
+    action: Action
+    identifier_type: IdentifierType
+    detail: str = ""
+
+
+SendResult = Finished | AudienceRefused | UploadRefused
+
+
+class Uploader:
+    """Uploads batches, any number of audiences side by side, each audience's files strictly one after the other.
+
+    LiveIntent neither orders uploads nor says which entry of its list is whose; with at most one unfinished upload per
+    audience both questions have an answer.
+    """
+
+    def __init__(
+        self,
+        api: UploadCalls,
+        directory: AudienceResolver,
+        metrics: Metrics,
+        *,
+        policy: UploadPolicy,
+        clock: Clock,
+    ) -> None:
+        prefix = policy.spelling.upload_name_prefix
+        self._clock = clock
+        self._max_rows = policy.max_rows_per_upload
+        self._locks: dict[AudienceKey, asyncio.Lock] = {}
+        self._activity: dict[AudienceKey, Activity] = {}
+        # Unique across processes and restarts; told to LiveIntent, so nothing about people is in it.
+        run, numbers = f"{int(clock.random() * 2**32):08x}", itertools.count(1)
+        self._tools = UploadTools(
+            api=api,
+            directory=directory,
+            listings=UploadListings(api, policy.times, clock=clock),
+            times=policy.times,
+            spelling=policy.spelling,
+            metrics=metrics,
+            clock=clock,
+            new_upload_name=lambda: f"{prefix}-{run}-{next(numbers):06d}.txt",
+        )
+
+    @property
+    def activity(self) -> dict[AudienceKey, Activity]:
+        """The audiences with an upload under way, and where it is. A copy."""
+        return dict(self._activity)
+
+    async def send(self, batch: UploadBatch, *, on_stored: Callable[[], None]) -> SendResult:
+        """Send the batch's files and wait until LiveIntent is done with them, however long that takes.
+
+        `on_stored` is called once, when the last file is stored, or when nothing (more) had to be sent; not at all when
+        a file is refused before. Rows are asked for anew before each attempt. Safe to cancel: what was stored stays
+        stored, and the next batch of the audience first waits for it.
+        """
+        once = _Once(on_stored)
+        # Lanes send one batch at a time; this keeps the promise to LiveIntent if one ever does not.
+        async with self._locks.setdefault(batch.audience, asyncio.Lock()):
+            try:
+                files = tuple(batch.files())
+                for what in files:
+                    on_last = once if what == files[-1] else _nothing
+                    refused = await self._send_rows(batch, what, on_last=on_last)
+                    if refused is not None:
+                        return refused
+                once()
+                return Finished()
+            finally:
+                self._activity.pop(batch.audience, None)
+
+    async def _send_rows(
+        self,
+        batch: UploadBatch,
+        what: tuple[Action, IdentifierType],
+        *,
+        on_last: Callable[[], None],
+    ) -> AudienceRefused | UploadRefused | None:
+        """All rows of one action and type, in files of at most `max_rows_per_upload`."""
+        sent: set[str] = set()
+        while True:
+            rows = [row for row in batch.rows(*what) if row not in sent]
+            is_last = len(rows) <= self._max_rows
+            part = frozenset(() if is_last and not sent else rows[: self._max_rows])
+            file = FileToSend(
+                batch.audience,
+                *what,
+                rows=_rows_of(batch, what, part),
+                show=self._shower(batch.audience, what, rows=min(len(rows), self._max_rows)),
+            )
+            upload = FileUpload(file, self._tools, on_stored=on_last if is_last else _nothing)
+            refused = await upload.run()
+            if refused is not None or is_last:
+                return refused
+            sent |= part
+
+    def _shower(
+        self, audience: AudienceKey, what: tuple[Action, IdentifierType], *, rows: int
+    ) -> Callable[[UploadStage, str], None]:
+        def show(stage: UploadStage, detail: str) -> None:
+            before = self._activity.get(audience)
+            activity = Activity(stage, self._clock.now(), rows, *what, detail)
+            if before is None or replace(before, since=activity.since) != activity:
+                self._activity[audience] = activity
+
+        return show
+
+
+class _Once:
+    """Calls at most once, however often it is called."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._called = False
+
+    def __call__(self) -> None:
+        if not self._called:
+            self._called = True
+            self._call()
+
+
+def _rows_of(
+    batch: UploadBatch, what: tuple[Action, IdentifierType], part: frozenset[str]
+) -> Callable[[], list[str]]:
+    """The rows of one file, as of whenever it is asked. An empty `part` means all of them.
+
+    A part stays what it was while rows are released: a later row moving up would end in two files, or in none.
+    """
+    if not part:
+        return partial(batch.rows, *what)
+    return lambda: [row for row in batch.rows(*what) if row in part]
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,78 @@
+"""Why nothing happened, in words: the one place for them, so that `explain`, the status page and the docs agree."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from consumer.record import IgnoreReason, RejectReason
+from consumer.segment.membership_rules import Note
+
+WHY_IGNORED: Mapping[IgnoreReason, str] = MappingProxyType(
+    {
+        IgnoreReason.UNSUPPORTED_TYPE: "Alias calls merge ids; they say nothing of audiences.",
+        IgnoreReason.GROUP_LEVEL: (
+            "It puts an account, not a person, into the audience. The people of the account have events of their own."
+        ),
+        IgnoreReason.NOT_AN_AUDIENCE: (
+            "It is not about an audience, but an ordinary call or a computed trait; or it comes without Engage's personas and "
+            "names nothing that LIVEINTENT_AUDIENCES lists."
+        ),
+        IgnoreReason.AUDIENCE_NOT_CONFIGURED: (
+            "Its audience is not listed in LIVEINTENT_AUDIENCES. Keys are compared exactly, case included."
+        ),
+        IgnoreReason.NO_MEMBERSHIP: (
+            "It names an audience and does not say whether the person is in it: there is nothing under the audience's key. "
+            "For journey steps without a value there is MEMBERSHIP_VALUELESS_JOURNEY_STEPS."
+        ),
+        IgnoreReason.BAD_MEMBERSHIP: (
+            "What it says under the audience's key is not a real true or false. "
+            'For the texts "true" and "false" there is MEMBERSHIP_STRING_BOOLEANS.'
+        ),
+        IgnoreReason.NOT_ADDRESSED: (
+            "It is for other destinations: its integrations switch All off and none of our names on "
+            "(SEGMENT_INTEGRATION_NAMES, case included)."
+        ),
+        IgnoreReason.OPTED_OUT: (
+            "Its integrations switch LiveIntent Audiences off, so nobody is added. Removals still go out."
+        ),
+        IgnoreReason.NO_CONSENT: (
+            "The person has not agreed to every consent category in SEGMENT_CONSENT_CATEGORIES, so is not added. "
+            "Removals still go out."
+        ),
+        IgnoreReason.NO_IDENTIFIER: (
+            "It carries nothing LiveIntent could find the person by: no usable email or hash of one, and no advertising id "
+            "(or one whose owner limits tracking, for an addition)."
+        ),
+        IgnoreReason.DUPLICATE: "An event with this message id was delivered before.",
+        IgnoreReason.STALE: "A newer event for the same person and audience was delivered before.",
+        IgnoreReason.TOMBSTONE: "It is empty: Kafka's mark for a deleted record.",
+        IgnoreReason.DELETION: (
+            "It asks to erase a user by user id. Nothing is sent: no email comes with it to find the person by."
+        ),
+    }
+)
+
+WHY_REJECTED: Mapping[RejectReason, str] = MappingProxyType(
+    {
+        RejectReason.UNDECODABLE: "Its bytes cannot be read in the configured format.",
+        RejectReason.UNKNOWN_SCHEMA: "It names a schema that the schema registry does not have.",
+        RejectReason.REFUSED_SCHEMA: "Its schema cannot be used: broken, or not the schema of a Segment event.",
+        RejectReason.TOO_LARGE: "It is larger than an event is allowed to be.",
+        RejectReason.INVALID_EVENT: "It can be read, and is not a Segment event.",
+        RejectReason.INVALID_AUDIENCE_NAME: "LiveIntent could not take its audience's key as a name.",
+        RejectReason.AUDIENCE_REFUSED: "LiveIntent refuses its audience: archived, deleted, or not to be created.",
+        RejectReason.UPLOAD_REFUSED: "LiveIntent refused the upload it was part of, or failed it too often.",
+    }
+)
+
+NOTED: Mapping[Note, str] = MappingProxyType(
+    {
+        Note.EVENT_NAME_MISMATCH: "The event's name says the opposite; the true or false under the audience's key decides.",
+        Note.INTEGRATION_CASE_NEAR_MISS: "A name in its integrations is like one of ours, in the wrong case.",
+        Note.CLOCK_CLAMPED: "It is dated long after Segment received it; it counts as of its receipt.",
+    }
+)
+
+
+def in_words(reason: IgnoreReason | RejectReason) -> str:
+    """Return the sentence for a reason."""
+    return WHY_IGNORED[reason] if isinstance(reason, IgnoreReason) else WHY_REJECTED[reason]

@@ -1,0 +1,281 @@
+"""Every part built once, from the settings, and wired to its neighbours."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import aiohttp
+from prometheus_client import CollectorRegistry
+
+from consumer.audience.identity import EmailHash
+from consumer.audience.lanes import FlushPolicy, Lanes
+from consumer.audience.latest_state import LatestState
+from consumer.audience.membership import AudienceKey
+from consumer.delivery import Ack, Delivery
+from consumer.kafka.connection import (
+    ISOLATION_LEVEL,
+    KafkaConnection,
+    admin_properties,
+    consumer_properties,
+    producer_properties,
+)
+from consumer.kafka.dead_letters import DeadLetterLimit, DeadLetters
+from consumer.kafka.lag import LagWatch
+from consumer.kafka.offset_committer import OffsetCommitter
+from consumer.kafka.offset_ledger import Entry, OffsetLedger
+from consumer.kafka.record_reader import RecordReader
+from consumer.liveintent.audience_directory import AudienceDirectory
+from consumer.liveintent.audiences_api import AudiencesApi
+from consumer.liveintent.client import LiveIntentClient
+from consumer.liveintent.clock import Clock
+from consumer.liveintent.exchange import Exchange
+from consumer.liveintent.policies import (
+    Account,
+    AudienceLookup,
+    DirectoryPolicy,
+    LiveIntentLimits,
+    OnArchived,
+    OnDeleted,
+    Spelling,
+    StoreHeaders,
+    UploadPolicy,
+    UploadTimes,
+)
+from consumer.liveintent.token import Token
+from consumer.liveintent.uploader import Uploader
+from consumer.pipeline import MemoryBudget, Pipeline
+from consumer.refusals import Refusals
+from consumer.segment.event_decoder import EventDecoder
+from consumer.segment.framing import EventFormat
+from consumer.segment.membership_policy import MembershipPolicy
+from consumer.segment.patient_registry import PatientRegistry
+from consumer.segment.registry_client import (
+    RegistryClient,
+    basic_authorization,
+    bearer_authorization,
+    no_authorization,
+)
+from consumer.segment.schema_registry import RegistrySchemas
+from consumer.segment.schemas import LocalSchemas, Schemas, default_schemas_directory
+from consumer.settings import EventSettings, MembershipSettings, Settings
+from consumer.telemetry.metrics import Metrics
+
+_MEBIBYTE = 2**20
+# Below it intake goes on: far enough below the budget that reading does not flap.
+_LOW_MARK = 0.7
+# A rebalance holds up the whole group, so it waits less than a stop does; also below the session's time-out.
+REVOKE_DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service is made of."""
+
+    metrics: Metrics
+    ledger: OffsetLedger
+    schemas: Schemas | None
+    directory: AudienceDirectory
+    exchange: Exchange
+    uploader: Uploader
+    dead_letters: DeadLetters
+    refusals: Refusals
+    delivery: Delivery
+    budget: MemoryBudget
+    pipeline: Pipeline
+    reader: RecordReader
+    committer: OffsetCommitter
+    lag: LagWatch
+
+
+async def assemble(
+    settings: Settings,
+    stack: AsyncExitStack,
+    tasks: asyncio.TaskGroup,
+    *,
+    registry: CollectorRegistry,
+) -> Parts:
+    """Build everything; nothing is read or sent yet. What must be closed is left to `stack`."""
+    now = time.monotonic
+    metrics = Metrics(registry)
+    ledger = OffsetLedger()
+    connection = KafkaConnection(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.kafka_group_id,
+        properties=settings.kafka_properties,
+    )
+    dead_letters = DeadLetters(
+        properties=producer_properties(connection),
+        topic=settings.kafka_dead_letter_topic,
+        version=version("segment-liveintent"),
+        metrics=metrics,
+    )
+    await dead_letters.start()
+    stack.push_async_callback(dead_letters.close, flush_seconds=1.0)
+    refusals = Refusals(
+        dead_letters=dead_letters,
+        ledger=ledger,
+        limit=_dead_letter_limit(settings),
+        tasks=tasks,
+        now=now,
+    )
+    liveintent = await _liveintent(settings, stack, metrics)
+    delivery = Delivery(
+        lanes=_lanes(settings), uploader=liveintent.uploader, ledger=ledger, refusals=refusals,
+        ack=Ack(settings.delivery_ack.value), metrics=metrics, tasks=tasks, now=now,
+    )  # fmt: skip
+    schemas = await schemas_for(settings, stack, metrics)
+    budget_bytes = settings.memory_budget_mb * _MEBIBYTE
+    budget = MemoryBudget(high_bytes=budget_bytes, low_bytes=int(budget_bytes * _LOW_MARK))
+
+    def liveintent_blocked() -> str | None:
+        # Only a call under way finds out that LiveIntent is back. With none, reading on brings the next.
+        blocked = liveintent.exchange.health.blocked
+        return blocked.value if blocked is not None and delivery.busy else None
+
+    pipeline = Pipeline(
+        decoder=EventDecoder(
+            event_format=EventFormat(settings.event_format.value), schemas=schemas,
+            max_value_bytes=settings.event_max_bytes, metrics=metrics,
+        ),
+        schemas=schemas, policy=policy_from(settings), ledger=ledger, delivery=delivery, refusals=refusals,
+        budget=budget, liveintent_blocked=liveintent_blocked, drain_seconds=REVOKE_DRAIN_SECONDS,
+        metrics=metrics, now=now,
+    )  # fmt: skip
+    consumer = consumer_properties(connection)
+    reader = RecordReader(
+        properties=consumer, topics=settings.kafka_topics, first_start=settings.kafka_first_start, listener=pipeline,
+        loop=asyncio.get_running_loop(), metrics=metrics, drain_seconds=REVOKE_DRAIN_SECONDS,
+    )  # fmt: skip
+    pipeline.taken = reader.taken
+    return Parts(
+        metrics=metrics, ledger=ledger, schemas=schemas, directory=liveintent.directory, exchange=liveintent.exchange,
+        uploader=liveintent.uploader, dead_letters=dead_letters, refusals=refusals, delivery=delivery, budget=budget,
+        pipeline=pipeline, reader=reader,
+        committer=OffsetCommitter(
+            source=ledger, commit=reader.commit, metrics=metrics, interval_seconds=settings.kafka_commit_seconds
+        ),
+        lag=LagWatch(
+            properties=admin_properties(connection), group_id=settings.kafka_group_id,
+            isolation_level=consumer[ISOLATION_LEVEL], assignment=lambda: reader.assignment,
+            positions=lambda: reader.positions, metrics=metrics,
+        ),
+    )  # fmt: skip
+
+
+def policy_from(settings: MembershipSettings) -> MembershipPolicy:
+    """What the customer decided about audiences, as the rules want it."""
+    return MembershipPolicy(
+        audiences=frozenset(AudienceKey(name) for name in settings.listed_audiences),
+        every_audience=settings.serves_every_audience,
+        integration_names=frozenset(settings.segment_integration_names),
+        consent_categories=frozenset(settings.segment_consent_categories),
+        string_booleans=settings.membership_string_booleans,
+        valueless_journey_steps=settings.membership_valueless_journey_steps,
+        email_hashes=tuple(EmailHash(each.value) for each in settings.email_hashes),
+    )
+
+
+async def schemas_for(
+    settings: EventSettings, stack: AsyncExitStack, metrics: Metrics | None
+) -> Schemas | None:
+    """Where the configured format finds its schemas; None for JSON."""
+    match EventFormat(settings.event_format.value):
+        case EventFormat.JSON:
+            return None
+        case EventFormat.AVRO_SINGLE_OBJECT:
+            directory = settings.schemas_directory or default_schemas_directory()
+            return await asyncio.to_thread(LocalSchemas.from_directory, directory)
+        case EventFormat.AVRO_CONFLUENT:
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            )
+            authorization = no_authorization
+            if (token := settings.schema_registry_token) is not None:
+                authorization = lambda: bearer_authorization(token.read())  # noqa: E731
+            elif (
+                settings.schema_registry_username is not None
+                and (password := settings.schema_registry_password) is not None
+            ):
+                user_name = settings.schema_registry_username
+                authorization = lambda: basic_authorization(user_name, password.read())  # noqa: E731
+            client = RegistryClient(
+                session,
+                settings.schema_registry_url or "",
+                authorization=authorization,
+                metrics=metrics,
+            )
+            return RegistrySchemas(PatientRegistry(client), metrics=metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveIntent:
+    exchange: Exchange
+    directory: AudienceDirectory
+    uploader: Uploader
+
+
+async def _liveintent(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> _LiveIntent:
+    clock = Clock()
+    limits = LiveIntentLimits(
+        requests_per_second=settings.liveintent_requests_per_second,
+        concurrency=settings.liveintent_concurrency,
+        page_size=settings.liveintent_page_size,
+    )
+    client = await stack.enter_async_context(
+        LiveIntentClient(
+            settings.liveintent_url, metrics,
+            store_headers=StoreHeaders(settings.upload_content_type, settings.upload_headers),
+        )
+    )  # fmt: skip
+    exchange = Exchange(
+        Token(settings.liveintent_api_key.read, clock=clock), limits, metrics, clock=clock
+    )
+    api = AudiencesApi(client, exchange, page_size=limits.page_size)
+    account = Account(settings.liveintent_account_id, settings.liveintent_data_provider_id)
+    directory = AudienceDirectory(api, account, _directory_policy(settings), metrics, clock=clock)
+    uploader = Uploader(api, directory, metrics, clock=clock, policy=_upload_policy(settings))
+    return _LiveIntent(exchange, directory, uploader)
+
+
+def _lanes(settings: Settings) -> Lanes[Entry]:
+    return Lanes(
+        FlushPolicy(seconds=settings.flush_seconds, rows=settings.flush_rows),
+        LatestState(settings.latest_state_members),
+    )
+
+
+def _dead_letter_limit(settings: Settings) -> DeadLetterLimit | None:
+    if settings.dead_letter_limit == 0:
+        return None
+    return DeadLetterLimit(settings.dead_letter_limit, settings.dead_letter_limit_seconds)
+
+
+def _directory_policy(settings: Settings) -> DirectoryPolicy:
+    return DirectoryPolicy(
+        auto_create=settings.liveintent_auto_create,
+        on_archived=OnArchived(settings.liveintent_on_archived.value),
+        on_deleted=OnDeleted(settings.liveintent_on_deleted.value),
+        audience_lookup=AudienceLookup(settings.liveintent_audience_lookup.value),
+        name_prefix=settings.liveintent_audience_name_prefix,
+    )
+
+
+def _upload_policy(settings: Settings) -> UploadPolicy:
+    return UploadPolicy(
+        times=UploadTimes(
+            poll_initial_seconds=settings.upload_poll_seconds,
+            poll_max_seconds=settings.upload_poll_max_seconds,
+            list_deadline_seconds=settings.upload_list_deadline_seconds,
+            finish_deadline_seconds=settings.upload_finish_deadline_seconds,
+            signed_url_max_age_seconds=settings.upload_url_max_age_seconds,
+            error_attempts=settings.upload_error_attempts,
+        ),
+        spelling=Spelling(
+            action_add=settings.liveintent_action_add,
+            action_remove=settings.liveintent_action_remove,
+            upload_name_prefix=settings.upload_name_prefix,
+        ),
+        max_rows_per_upload=settings.liveintent_max_rows_per_upload,
+    )

@@ -1,0 +1,130 @@
+"""The life of the process, readable in one place: start, run, drain, stop."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from consumer.errors import SegmentLiveIntentError
+from consumer.service.assembly import Parts, assemble
+from consumer.service.report import Report
+from consumer.settings import Settings
+from consumer.telemetry.books import BooksSnapshot
+from consumer.telemetry.health import serve_health
+from consumer.telemetry.loop_lag import measure_loop_lag
+from consumer.telemetry.status import Status
+
+log = structlog.get_logger(__name__)
+
+# What is left of DRAIN_SECONDS for the last writes once the uploads had their share.
+_LAST_WRITES_SECONDS = 5.0
+
+
+class Service:
+    """The whole program but its command line. Run it once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._parts: Parts | None = None
+        self._report: Report | None = None
+        self.http_port: int | None = None
+
+    def status(self) -> Status | None:
+        """What the status page shows; None before the start."""
+        return None if self._report is None else self._report.status()
+
+    def books(self) -> BooksSnapshot:
+        """Where every record read has gone, as of now."""
+        return BooksSnapshot() if self._report is None else self._report.books()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then drain, commit, leave, and return.
+
+        Raises a SegmentLiveIntentError for what only an operator can mend. No outage of Kafka, the registry or
+        LiveIntent ends it.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    parts = await self._start(stack, tasks)
+                    await stop.wait()
+                    await self._drain(parts)
+                    # The group would wait for the parts, which run for ever, and for flushes that were not finished.
+                    raise _Drained
+            except BaseExceptionGroup as group:
+                error = _first(group)
+                if isinstance(error, _Drained):
+                    return
+                if self._parts is not None:
+                    # What is finished is still worth committing; leaving the group lets others take over at once.
+                    await self._parts.reader.stop(
+                        self._parts.ledger.commitable, commit_seconds=_LAST_WRITES_SECONDS
+                    )
+                raise error from group
+
+    async def _start(self, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> Parts:
+        settings = self._settings
+        parts = self._parts = await assemble(settings, stack, tasks, registry=CollectorRegistry())
+        report = self._report = Report(
+            parts, settings, started_at=datetime.now(UTC), now=time.monotonic
+        )
+        report.register()
+        self.http_port = await stack.enter_async_context(
+            serve_health(
+                report, parts.metrics.registry, host=settings.http_host, port=settings.http_port
+            )
+        )
+        log.info(
+            "Started.",
+            version=report.version, group=settings.kafka_group_id, topics=list(settings.kafka_topics),
+            http_port=self.http_port,
+        )  # fmt: skip
+        lag = measure_loop_lag(parts.metrics.event_loop_lag, now=time.monotonic)
+        for part in (
+            parts.pipeline.run(),
+            parts.delivery.run(),
+            parts.committer.run(),
+            parts.lag.run(),
+            lag,
+        ):
+            tasks.create_task(part)
+        parts.reader.start()
+        return parts
+
+    async def _drain(self, parts: Parts) -> None:
+        """Steps: say so; take no more; let uploads finish; write the last dead letters; commit; leave."""
+        if self._report is not None:
+            self._report.draining = True
+        started = time.monotonic()
+        parts.ledger.stop_taking(parts.ledger.partitions())
+        parts.reader.pause("stopping")
+        parts.delivery.stop_starting()
+        finished = await parts.delivery.drain(
+            drain_seconds=max(0.0, self._settings.drain_seconds - _LAST_WRITES_SECONDS)
+        )
+        left = max(2.0, self._settings.drain_seconds - (time.monotonic() - started))
+        await parts.dead_letters.close(flush_seconds=min(left / 2, _LAST_WRITES_SECONDS))
+        await parts.reader.stop(
+            parts.ledger.commitable, commit_seconds=min(left / 2, _LAST_WRITES_SECONDS)
+        )
+        log.info(
+            "Stopped.",
+            uploads_finished=finished, records_left=parts.ledger.books.pending,
+            seconds=round(time.monotonic() - started, 1),
+        )  # fmt: skip
+
+
+class _Drained(Exception):
+    """The service is done."""
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to end with: ours if there is one, for its exit code, else the first."""
+    ours, _ = group.split((SegmentLiveIntentError, _Drained))
+    error: BaseException = group if ours is None else ours
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,55 @@
+"""Every setting, from environment variables or a settings file: typed, checked together, documented.
+
+`service` reads the settings; parts of the program receive plain values.
+"""
+
+from consumer.settings.choices import (
+    AudienceLookup,
+    DeliveryAck,
+    EmailHash,
+    EventFormat,
+    FirstStart,
+    LogFormat,
+    LogLevel,
+    OnArchived,
+    OnDeleted,
+)
+from consumer.settings.kafka import KafkaSettings
+from consumer.settings.liveintent import LiveIntentSettings
+from consumer.settings.loading import load_membership_settings, load_part, load_settings
+from consumer.settings.model import Settings
+from consumer.settings.names import FILE_NAMES, KNOWN_NAMES, SECRET_NAMES, SETTING_NAMES
+from consumer.settings.part import Part
+from consumer.settings.process import DeliverySettings, ProcessSettings
+from consumer.settings.secret import Secret
+from consumer.settings.segment import EventSettings, MembershipSettings
+from consumer.settings.table import settings_table
+
+__all__ = [
+    "FILE_NAMES",
+    "KNOWN_NAMES",
+    "SECRET_NAMES",
+    "SETTING_NAMES",
+    "AudienceLookup",
+    "DeliveryAck",
+    "DeliverySettings",
+    "EmailHash",
+    "EventFormat",
+    "EventSettings",
+    "FirstStart",
+    "KafkaSettings",
+    "LiveIntentSettings",
+    "LogFormat",
+    "LogLevel",
+    "MembershipSettings",
+    "OnArchived",
+    "OnDeleted",
+    "Part",
+    "ProcessSettings",
+    "Secret",
+    "Settings",
+    "load_membership_settings",
+    "load_part",
+    "load_settings",
+    "settings_table",
+]

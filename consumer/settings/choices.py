@@ -1,0 +1,72 @@
+"""The closed choices among the settings. A member's value is what the operator writes."""
+
+from enum import StrEnum
+
+
+class AudienceLookup(StrEnum):
+    """How an audience is searched for by name."""
+
+    SEARCH_V2 = "search_v2"
+    SEARCH_V1 = "search_v1"
+    LIST = "list"
+
+
+class OnArchived(StrEnum):
+    """What to do when the audience we serve is archived at LiveIntent."""
+
+    FAIL = "fail"
+    ACTIVATE = "activate"
+
+
+class OnDeleted(StrEnum):
+    """What to do when the audience we serve is deleted at LiveIntent."""
+
+    FAIL = "fail"
+    CREATE = "create"
+
+
+class DeliveryAck(StrEnum):
+    """When a change counts as delivered."""
+
+    FINISHED = "finished"
+    STORED = "stored"
+
+
+class EmailHash(StrEnum):
+    """The hashes LiveIntent takes for an email address."""
+
+    MD5 = "md5"
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+
+
+class EventFormat(StrEnum):
+    """How a record's value holds the event."""
+
+    AVRO_CONFLUENT = "avro-confluent"
+    AVRO_SINGLE_OBJECT = "avro-single-object"
+    JSON = "json"
+
+
+class FirstStart(StrEnum):
+    """Where a group without offsets begins, when not at a point in time."""
+
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important log lines to write."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"

@@ -1,0 +1,38 @@
+"""All settings together."""
+
+from pydantic import ValidationInfo, field_validator
+
+from consumer.settings.kafka import KafkaSettings
+from consumer.settings.liveintent import LiveIntentSettings
+from consumer.settings.part import Part
+from consumer.settings.process import DeliverySettings, ProcessSettings
+from consumer.settings.segment import EventSettings, MembershipSettings
+
+# In the order they are explained in.
+PARTS: tuple[type[Part], ...] = (
+    LiveIntentSettings,
+    MembershipSettings,
+    KafkaSettings,
+    EventSettings,
+    DeliverySettings,
+    ProcessSettings,
+)
+
+
+# pydantic orders fields from the last base to the first; a rule sees the fields before its own.
+class Settings(
+    ProcessSettings,
+    DeliverySettings,
+    EventSettings,
+    KafkaSettings,
+    MembershipSettings,
+    LiveIntentSettings,
+):
+    """Everything the service needs. Immutable; prints without secrets."""
+
+    @field_validator("memory_budget_mb")
+    @classmethod
+    def _holds_the_largest_event(cls, budget: int, info: ValidationInfo) -> int:
+        if budget * 2**20 < 4 * info.data.get("event_max_bytes", 0):
+            raise ValueError("must hold at least four events of EVENT_MAX_BYTES")
+        return budget

@@ -1,0 +1,73 @@
+"""Settings of delivery and of the process itself."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from consumer.settings.choices import DeliveryAck, LogFormat, LogLevel
+from consumer.settings.parsing import Count, Line, Seconds, UpperCase
+from consumer.settings.part import Part
+
+
+class DeliverySettings(Part):
+    """Delivery."""
+
+    delivery_ack: DeliveryAck = Field(
+        default=DeliveryAck.FINISHED,
+        description="When a change counts as delivered: finished (LiveIntent reports its upload as Finished) or stored "
+        "(its file is stored; LiveIntent's verdict is still followed and counted).",
+    )
+    flush_seconds: Seconds = Field(
+        default=60.0,
+        description="Longest wait of a change before its audience is sent.",
+    )
+    flush_rows: Count = Field(
+        default=100_000,
+        description="Rows at which an audience is sent without waiting for FLUSH_SECONDS.",
+    )
+    memory_budget_mb: Annotated[int, Field(ge=16)] = Field(
+        default=128,
+        description="What unfinished records may weigh, in MiB. When it is used up, reading pauses. Keep the "
+        "container's memory limit at least 200 MiB above.",
+    )
+    latest_state_members: Count = Field(
+        default=100_000,
+        description="Identifier values whose last change is remembered, so that an older event cannot undo a newer. "
+        "An email in three hashes takes three.",
+    )
+    dead_letter_limit: Annotated[int, Field(ge=0)] = Field(
+        default=1000,
+        description="Dead letters within DEAD_LETTER_LIMIT_SECONDS at which the program stops: so many are a bad deploy, "
+        "not bad data. 0 means no limit.",
+    )
+    dead_letter_limit_seconds: Seconds = Field(
+        default=600.0,
+        description="The period DEAD_LETTER_LIMIT counts in.",
+    )
+
+
+class ProcessSettings(Part):
+    """The process."""
+
+    # Below terminationGracePeriodSeconds in helm/, so that we drain and commit before SIGKILL.
+    drain_seconds: Seconds = Field(
+        default=25.0,
+        description="How long a stopping process finishes what it has begun. Keep it 5 s or more below Kubernetes' "
+        "terminationGracePeriodSeconds (30 unless set). What is not finished by then is read again.",
+    )
+    http_host: Line = Field(
+        default="0.0.0.0",  # noqa: S104 - a pod's probes and scrapes come from outside
+        description="Address that metrics, probes and the status page are served on.",
+    )
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        default=8080,
+        description="Port for metrics, probes and the status page. 0 takes any free one.",
+    )
+    log_level: Annotated[LogLevel, UpperCase] = Field(
+        default=LogLevel.INFO,
+        description="Least important log lines to write.",
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.AUTO,
+        description="JSON lines, or lines for people; auto is console on a terminal and json elsewhere.",
+    )

@@ -1,0 +1,112 @@
+"""What the service says of itself to an operator. No personal data: names of audiences, numbers, times, reasons."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from consumer.telemetry.books import BooksSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Yes, or no with its reasons. A yes may have remarks."""
+
+    ok: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One assigned partition. Offsets are the next to commit, to read and to be written; None is not known."""
+
+    topic: str
+    partition: int
+    committed: int | None = None
+    position: int | None = None
+    end: int | None = None
+    lag: int | None = None
+    """End less committed, in records: what is not read and what is read and not finished."""
+    unread: int | None = None
+    """End less position, in records."""
+    pending: int = 0
+    """Records read and not finished."""
+    oldest_offset: int | None = None
+    """Offset of the oldest unfinished record, which holds the commit back."""
+    oldest_age_seconds: float | None = None
+    """How long ago that record was read."""
+    oldest_why: str = ""
+    """What that record waits for, as the end of "it waits for ..."."""
+    paused: tuple[str, ...] = ()
+    """Why the partition is not read now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """One audience's queue."""
+
+    audience: str
+    waiting_changes: int = 0
+    in_flight_changes: int = 0
+    stage: str = "idle"
+    """Where its flush is, for people: idle, finding the audience, storing, waiting for LiveIntent."""
+    stage_seconds: float | None = None
+    """How long the flush has been in that stage."""
+    refused: str = ""
+    """Why LiveIntent refuses this audience; empty when it does not."""
+    audience_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Something that stops the whole service or a part of it, such as an open circuit or a spent memory budget."""
+
+    what: str
+    """The fact, as part of a sentence: "calls to LiveIntent are held back", "reading is paused"."""
+    why: str
+    """Its cause, as it stands in brackets after the fact."""
+    seconds: float | None = None
+    """How long it has been so."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterStatus:
+    """Dead letters of one reason, since the process started."""
+
+    reason: str
+    count: int
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything `/status` and the page show: one moment of one process."""
+
+    version: str
+    started_at: datetime
+    uptime_seconds: float
+    ready: Verdict
+    instance: str = ""
+    """Which process this is, such as the pod's name."""
+    partitions: tuple[PartitionStatus, ...] = ()
+    lanes: tuple[LaneStatus, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    books: BooksSnapshot = field(default_factory=BooksSnapshot)
+    dead_letters: tuple[DeadLetterStatus, ...] = ()
+    registry_waiting: str = ""
+    """What is waited for from the schema registry; empty when nothing is."""
+
+
+class StatusSource(Protocol):
+    """Whom the health endpoints ask. Called on the event loop; must not block or raise."""
+
+    def live(self) -> Verdict:
+        """Whether the process can go on; a no has it restarted, so never on an outage elsewhere."""
+        ...
+
+    def ready(self) -> Verdict:
+        """Whether a rollout may go on to the next process."""
+        ...
+
+    def status(self) -> Status:
+        """Everything about this moment."""
+        ...

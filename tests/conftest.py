@@ -1,0 +1,101 @@
+"""Fixtures every test may ask for, and the rules every test runs under."""
+
+import inspect
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster
+
+from consumer.sandbox.embedded_kafka import EmbeddedKafka
+from tests.kafka_cluster import TEST_KAFKA, ClusterKind, KafkaCluster, kind_under_test
+from tests.kafka_cluster.embedded import EmbeddedCluster
+from tests.kafka_cluster.maven import JavaUnavailable
+from tests.kafka_cluster.real_kafka import RealKafka, kafka_jars
+
+KAFKA_MARK = "kafka"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a misspelt TEST_KAFKA, and fetch Kafka's jars before the first test's time starts to run."""
+    try:
+        if kind_under_test() is ClusterKind.REAL and not config.option.collectonly:
+            kafka_jars()
+    except (ValueError, JavaUnavailable) as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a real Kafka unless TEST_KAFKA asks for one: nobody starts a broker by accident."""
+    if kind_under_test() is ClusterKind.REAL:
+        return
+    left_out = [item for item in items if item.get_closest_marker(KAFKA_MARK) is not None]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_report_header() -> str:
+    return f"{TEST_KAFKA}: {kind_under_test()}"
+
+
+@pytest.fixture
+def embedded_kafka() -> Iterator[EmbeddedKafka]:
+    """A mock cluster of one broker, for this test alone, whatever TEST_KAFKA says: for faults."""
+    with EmbeddedKafka() as kafka:
+        yield kafka
+
+
+@pytest.fixture(scope="session")
+def real_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
+    """A real broker for the whole run. Name topics and groups with `unique_name`; leave it running."""
+    with RealKafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
+    """The cluster TEST_KAFKA asks for: embedded (the default, new for each test), or the run's one real broker."""
+    if kind_under_test() is ClusterKind.REAL:
+        broker: RealKafka = request.getfixturevalue("real_kafka")
+        yield broker
+    else:
+        with EmbeddedCluster() as embedded:
+            yield embedded
+
+
+@pytest.fixture(scope="session")
+def blocking_calls() -> BlockBuster:
+    """The calls a coroutine must not make: they stop the event loop, and with it every other task."""
+    blockbuster = BlockBuster()
+    functions = blockbuster.functions
+    for lock in ("threading.Lock.acquire", "threading.Lock.acquire_lock"):
+        # Locks held for microseconds (metrics, logging, the ledger) would be reported whenever two threads happen to
+        # meet; which test that hits is chance.
+        del functions[lock]
+    for write in ("io.TextIOWrapper.write", "io.BufferedWriter.write", "os.write"):
+        # Log lines go to stdout on the loop, as in production; in a test stdout may be a file.
+        functions[write].can_block_in("structlog/_output.py", {"msg", "write"})
+        functions[write].can_block_in("logging/__init__.py", {"emit", "flush"})
+        functions[write].can_block_in("_pytest/capture.py", {"readouterr"})
+    for read in ("io.BufferedReader.read", "io.TextIOWrapper.read", "os.stat", "os.listdir"):
+        # Imports and tracebacks of code that is first reached inside a coroutine.
+        functions[read].can_block_in("<frozen importlib._bootstrap>", {"_find_and_load"})
+        functions[read].can_block_in("_pytest/capture.py", {"readouterr"})
+        functions[read].can_block_in("linecache.py", {"checkcache", "updatecache"})
+    return blockbuster
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls_in_coroutines(
+    request: pytest.FixtureRequest, blocking_calls: BlockBuster
+) -> Iterator[None]:
+    """Fail an async test that blocks its event loop: file, socket, sleep. Calls into librdkafka go unseen."""
+    function = getattr(request.node, "function", None)
+    if not inspect.iscoroutinefunction(function):
+        yield
+        return
+    blocking_calls.activate()
+    try:
+        yield
+    finally:
+        blocking_calls.deactivate()
