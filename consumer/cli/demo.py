@@ -15,7 +15,7 @@ import uvloop
 from rich.console import Console
 from rich.live import Live
 
-from consumer.cli.demo_feed import DemoFeed
+from consumer.cli.demo_feed import MOST_UNFINISHED, DemoFeed
 from consumer.cli.demo_stage import DemoService, Stage
 from consumer.cli.demo_verdict import Verdict
 from consumer.cli.demo_view import (
@@ -50,6 +50,11 @@ class DemoPlan:
     once: bool
     seed: int
     port: int
+
+    @property
+    def most_unfinished(self) -> int:
+        """Records under way at most: few enough for several uploads per audience, and for the mock cluster's memory."""
+        return min(max(self.events // 4, 500), MOST_UNFINISHED)
 
     @property
     def feed(self) -> FeedOptions:
@@ -94,7 +99,7 @@ def demo(
     """
     console = Console()
     plan = DemoPlan(events=events, once=once, seed=seed, port=port)
-    configure_logs(LogLevel.WARNING, LogFormat.AUTO, stream=sys.stderr)
+    configure_logs(LogLevel.ERROR, LogFormat.AUTO, stream=sys.stderr)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(play(plan, console, service_from=Service))
     console.print(render_summary(result.moment, result.verdict))
@@ -125,6 +130,7 @@ async def play(
             bootstrap_servers=world.kafka.bootstrap_servers,
             topic=TOPIC,
             schema_id=world.schema_id,
+            most_unfinished=plan.most_unfinished,
         )
         stage = Stage(
             world,
@@ -189,7 +195,7 @@ async def _show(stage: Stage, console: Console) -> None:
         console=console, auto_refresh=False, transient=True, redirect_stderr=redirected
     ) as live:
         # Once more, for what stands in for stderr now: log lines go above the picture, not through it.
-        configure_logs(LogLevel.WARNING, LogFormat.AUTO, stream=sys.stderr)
+        configure_logs(LogLevel.ERROR, LogFormat.AUTO, stream=sys.stderr)
         while True:
             live.update(render_live(stage.moment()), refresh=True)
             await asyncio.sleep(_FRAME_SECONDS)

@@ -25,11 +25,18 @@ class DemoFeed:
     """One feed on its way to the topic. Used by one task at a time."""
 
     def __init__(
-        self, options: FeedOptions, *, bootstrap_servers: str, topic: str, schema_id: int
+        self,
+        options: FeedOptions,
+        *,
+        bootstrap_servers: str,
+        topic: str,
+        schema_id: int,
+        most_unfinished: int = MOST_UNFINISHED,
     ) -> None:
         self.oracle = Oracle(options.audiences)
         self.produced = 0
         self._topic = topic
+        self._most_unfinished = most_unfinished
         self._schema_id = schema_id
         self._items: Iterator[FeedItem] = segment_feed(options)
         self._failure: KafkaError | None = None
@@ -54,7 +61,7 @@ class DemoFeed:
         """
         until = self.produced + count
         while self.produced < until and not leave.is_set():
-            if self.produced - finished() > MOST_UNFINISHED:
+            if self.produced - finished() > self._most_unfinished:
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             else:
                 # On a thread, so that the service's loop goes on.

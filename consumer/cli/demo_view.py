@@ -19,22 +19,23 @@ from consumer.record import IgnoreReason, RejectReason
 from consumer.telemetry.books import BooksSnapshot
 
 MEANINGS: Mapping[str, str] = {
-    IgnoreReason.UNSUPPORTED_TYPE: "a call that never changes membership",
-    IgnoreReason.GROUP_LEVEL: "an account entered, not a person",
-    IgnoreReason.NOT_AN_AUDIENCE: "page views, orders, computed traits",
-    IgnoreReason.AUDIENCE_NOT_CONFIGURED: "an audience we are not asked to serve",
-    IgnoreReason.NO_MEMBERSHIP: "a journey step that does not say in or out",
-    IgnoreReason.BAD_MEMBERSHIP: 'the text "true" where a boolean belongs',
-    IgnoreReason.NOT_ADDRESSED: "meant for another destination",
-    IgnoreReason.OPTED_OUT: "switched off for LiveIntent by name",
-    IgnoreReason.NO_CONSENT: "entered, but refused advertising",
-    IgnoreReason.NO_IDENTIFIER: "nothing LiveIntent could know the person by",
-    IgnoreReason.DUPLICATE: "a message that came before",
-    IgnoreReason.STALE: "overtaken by a newer change",
+    IgnoreReason.UNSUPPORTED_TYPE: "alias and the like",
+    IgnoreReason.GROUP_LEVEL: "an account, no person",
+    IgnoreReason.NOT_AN_AUDIENCE: "views, orders, traits",
+    IgnoreReason.AUDIENCE_NOT_CONFIGURED: "not in our list",
+    IgnoreReason.NO_MEMBERSHIP: "neither in nor out",
+    IgnoreReason.BAD_MEMBERSHIP: 'the text "true"',
+    IgnoreReason.NOT_ADDRESSED: "for another destination",
+    IgnoreReason.OPTED_OUT: "switched off by name",
+    IgnoreReason.NO_CONSENT: "advertising refused",
+    IgnoreReason.NO_IDENTIFIER: "no email, no device id",
+    IgnoreReason.DUPLICATE: "the same message again",
+    IgnoreReason.STALE: "a newer change is known",
     IgnoreReason.DELETION: "a user deletion",
     IgnoreReason.TOMBSTONE: "an empty record",
     RejectReason.UNDECODABLE: "bytes that are no event",
 }
+"""What a person is told of a reason. Short: on 80 columns each stays on one line."""
 
 _WIDTH = 108
 
@@ -164,7 +165,7 @@ def _outcomes(books: BooksSnapshot) -> RenderableType:
     table.add_column("", justify="right", min_width=8)
     table.add_column("", style="dim", ratio=1)
     delivered = Text(f"{books.delivered:,}", style="green")
-    table.add_row(Text("delivered", style="green"), "", delivered, "LiveIntent has the change")
+    table.add_row(Text("delivered", style="green"), "", delivered, "now at LiveIntent")
     for name, style, counts in (
         ("ignored", "yellow", books.ignored),
         ("dead-lettered", "red", books.dead_lettered),
@@ -175,7 +176,7 @@ def _outcomes(books: BooksSnapshot) -> RenderableType:
                 Text(label, style=style), str(reason), number, MEANINGS.get(str(reason), "")
             )
     if books.pending:
-        table.add_row("pending", "", f"{books.pending:,}", "waits, or is on its way")
+        table.add_row("pending", "", f"{books.pending:,}", "waits, or on its way")
     return table
 
 
@@ -193,7 +194,7 @@ def _audiences(audiences: Sequence[AudienceView], *, at_rest: bool = False) -> R
         members = Text(f"{each.members:,}", style="bold green" if each.members else "dim")
         table.add_row(Text(each.name, style="cyan"), *here, *there, members)
     table.caption = (
-        "Counted in identifiers, by LiveIntent's stand-in: an email address is three hashes."
+        "Counted in identifiers: an email address is three hashes."
         if at_rest
         else None
     )

@@ -63,7 +63,7 @@ async def demo_world(
                 "LIVEINTENT_CONCURRENCY": "8",
                 "UPLOAD_POLL_SECONDS": "0.1",
                 "UPLOAD_POLL_MAX_SECONDS": "1",
-                "FLUSH_SECONDS": "1",
+                "FLUSH_SECONDS": "0.5",
                 "LATEST_STATE_MEMBERS": "2000000",
                 "SEGMENT_CONSENT_CATEGORIES": consent_category,
                 "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,

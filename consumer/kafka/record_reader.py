@@ -20,7 +20,7 @@ __all__ = ["IntakeLimits", "RecordBatch", "RecordListener", "RecordReader"]
 log = structlog.get_logger(__name__)
 
 # `close` answers within milliseconds, unless a commit is out and its broker is gone: then it never does.
-_CLOSE_SECONDS = 3.0
+_CLOSE_SECONDS = 2.0
 
 _DEFAULT_LIMITS = IntakeLimits()
 

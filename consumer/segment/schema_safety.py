@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 MAX_DEPTH = 64
 MAX_NAMED_TYPES = 1000
-MAX_VALUES_PER_BYTE = 16
+MAX_VALUES_PER_BYTE = 8
 MAX_VALUES_IN_NO_BYTES = 10_000
 
 # A level of types is at most three of JSON: a record, its list of fields, one field.

@@ -169,6 +169,7 @@ def policy_from(settings: MembershipSettings) -> MembershipPolicy:
     return MembershipPolicy(
         audiences=frozenset(AudienceKey(name) for name in settings.listed_audiences),
         every_audience=settings.serves_every_audience,
+        name_prefix=settings.liveintent_audience_name_prefix,
         integration_names=frozenset(settings.segment_integration_names),
         consent_categories=frozenset(settings.segment_consent_categories),
         string_booleans=settings.membership_string_booleans,

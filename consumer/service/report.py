@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from consumer.liveintent.exchange import Blocked
 from consumer.service.assembly import Parts
 from consumer.settings import Settings
 from consumer.telemetry.books import BooksCollector, BooksSnapshot
+from consumer.telemetry.lag_seconds import LagSecondsCollector
 from consumer.telemetry.status import (
     DeadLetterStatus,
     Hold,
@@ -51,6 +53,7 @@ class Report:
         """Put the books, and the gauges that are read at each scrape, on the registry."""
         metrics = self._parts.metrics
         metrics.registry.register(BooksCollector(self.books))
+        metrics.registry.register(LagSecondsCollector(self._lag_seconds))
         metrics.build_info.info({"version": self.version})
         metrics.memory_budget.set(self._parts.budget.high_bytes)
         lanes, ledger = self._parts.delivery.lanes, self._parts.ledger
@@ -192,6 +195,16 @@ class Report:
             oldest_why="" if oldest is None else self._parts.delivery.waits_for(oldest),
             paused=tuple(sorted(reader.paused)),
         )
+
+    def _lag_seconds(self) -> dict[tuple[str, int], float]:
+        ledger, unix_now = self._parts.ledger, time.time()
+        ages = {}
+        for partition in ledger.partitions():
+            oldest = ledger.oldest_unfinished(partition)
+            record = None if oldest is None else oldest.record
+            made_at = unix_now if record is None or record.timestamp_ms is None else record.timestamp_ms / 1000
+            ages[partition.topic, partition.partition] = max(0.0, unix_now - made_at)
+        return ages
 
     def _oldest_flush_seconds(self) -> float:
         flights = [

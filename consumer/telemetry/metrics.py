@@ -62,12 +62,6 @@ class Metrics:
         self.unread_records = gauge(
             "unread_records", "Log end less the next record to read.", "topic", "partition"
         )
-        self.lag_seconds = gauge(
-            "consumer_lag_seconds",
-            "Age of the oldest record that is not finished; 0 when all are.",
-            "topic",
-            "partition",
-        )
         self.dead_letter_writes = counter(
             "dead_letter_writes_total",
             "Writes to the dead-letter topic, by result: ok, failed (and tried again).",

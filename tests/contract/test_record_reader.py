@@ -285,7 +285,7 @@ async def test_a_reader_that_polls_too_seldom_loses_its_partitions_and_comes_bac
 ) -> None:
     async with reading(kafka, max_poll_interval_ms="1500") as member:
         await until(lambda: member.listener.owned)
-        member.reader._polling.commands.put(lambda _: time.sleep(1.8))
+        member.reader._polling.commands.put(lambda _: time.sleep(2.8))
 
         await until(lambda: member.metric("rebalances_total", kind="lost"))
         await until(lambda: member.listener.owned)

@@ -7,8 +7,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
+from consumer.segment.reasons import WHY_IGNORED, WHY_REJECTED
 from consumer.settings import settings_table
 from consumer.telemetry.books import BooksCollector, BooksSnapshot
+from consumer.telemetry.lag_seconds import LagSecondsCollector
 from consumer.telemetry.metrics import Metrics
 
 README = Path(__file__).parents[2] / "README.md"
@@ -19,7 +21,17 @@ _SUFFIXES = {"counter": "_total", "info": "_info"}
 
 def tables() -> dict[str, str]:
     """The text between the markers, by the markers' name."""
-    return {"settings": settings_table(), "metrics": metrics_table()}
+    return {"reasons": reasons_table(), "settings": settings_table(), "metrics": metrics_table()}
+
+
+def reasons_table() -> str:
+    """A Markdown table of every reason a record is ignored or dead-lettered for."""
+    why: list[tuple[str, str, str]] = [
+        *(("ignored", reason, text) for reason, text in WHY_IGNORED.items()),
+        *(("dead-lettered", reason, text) for reason, text in WHY_REJECTED.items()),
+    ]
+    rows = [f"| {outcome} | `{reason}` | {text} |" for outcome, reason, text in why]
+    return "\n".join(["| Outcome | Reason | What it means |", "|---|---|---|", *rows]) + "\n"
 
 
 def metrics_table() -> str:
@@ -31,6 +43,10 @@ def metrics_table() -> str:
         *(
             _row(family, vars(family)["_labelnames"])
             for family in BooksCollector(BooksSnapshot).describe()
+        ),
+        *(
+            _row(family, vars(family)["_labelnames"])
+            for family in LagSecondsCollector(dict).describe()
         ),
         *(_row(family, metric._labelnames) for metric in wrappers for family in metric.describe()),
     ]

@@ -23,7 +23,13 @@ def kafka() -> Iterator[EmbeddedKafka]:
 
 @pytest.fixture
 def feed(kafka: EmbeddedKafka) -> Iterator[DemoFeed]:
-    feed = DemoFeed(OPTIONS, bootstrap_servers=kafka.bootstrap_servers, topic="events", schema_id=7)
+    feed = DemoFeed(
+        OPTIONS,
+        bootstrap_servers=kafka.bootstrap_servers,
+        topic="events",
+        schema_id=7,
+        most_unfinished=500,
+    )
     yield feed
     feed.close()
 
@@ -70,10 +76,7 @@ async def test_the_oracle_sees_exactly_what_was_produced(feed: DemoFeed) -> None
     assert feed.oracle.outcomes() == Oracle.of(list(segment_feed(OPTIONS))[:400]).outcomes()
 
 
-async def test_it_waits_while_too_much_is_unfinished(
-    feed: DemoFeed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(demo_feed, "MOST_UNFINISHED", 500)
+async def test_it_waits_while_too_much_is_unfinished(feed: DemoFeed) -> None:
     finished = 0
     producing = asyncio.create_task(
         feed.produce(1_000, finished=lambda: finished, leave=asyncio.Event())

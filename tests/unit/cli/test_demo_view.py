@@ -87,7 +87,7 @@ def test_the_summary_says_every_reason_with_its_meaning() -> None:
     text = text_of(render_summary(MOMENT, RIGHT))
 
     assert [cell.strip() for cell in row(text, "undecodable")][1:] == ["undecodable", "1", "bytes that are no event"]  # fmt: skip
-    assert "page views" in row(text, "not_an_audience")[-1]
+    assert "views, orders" in row(text, "not_an_audience")[-1]
     assert row(text, "pending")[1].strip() == "99"
 
 

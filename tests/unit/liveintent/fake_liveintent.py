@@ -1,7 +1,8 @@
 """LiveIntent in memory, below the HTTP: audiences with a lagging search, uploads that take their time."""
 
+import itertools
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -61,19 +62,23 @@ class FakeLiveIntent:
     audiences: list[tuple[AudienceRow, float]] = field(default_factory=list)
     files: list[StoredFile] = field(default_factory=list)
     creates: deque[OutcomeUnknown | Refused] = field(default_factory=deque)
+    activations: deque[OutcomeUnknown | Refused] = field(default_factory=deque)
     mints: deque[Decided[SignedUrl]] = field(default_factory=deque)
     stores: deque[Outcome[None] | str] = field(default_factory=deque)
     """An outcome, or `stored, then silence`, or `slow` for a URL that grows old."""
     fates: deque[str] = field(default_factory=deque)
     calls: Counter[str] = field(default_factory=Counter)
     minted: dict[str, tuple[AudienceId, UploadRequest]] = field(default_factory=dict)
+    listings: deque[NotFound | Refused | None] = field(default_factory=deque)
+    invalid: int = 0
+    ids: Iterator[int] = field(default_factory=lambda: itertools.count(900_001))
     foreign: list[UploadEntry] = field(default_factory=list)
 
     def add(
         self, name: str, *, status: str = "Active", lag_seconds: float = 0.0, account: int = 7001
     ) -> AudienceRow:
         row = AudienceRow(
-            id=AudienceId(900_001 + len(self.audiences)),
+            id=AudienceId(next(self.ids)),
             name=name,
             account_id=account,
             data_provider_id=84,
@@ -135,6 +140,8 @@ class FakeLiveIntent:
 
     async def activate(self, audience: AudienceId) -> Decided[AudienceRow]:
         self.calls["activate"] += 1
+        if self.activations:
+            return self.activations.popleft()
         self.set_status(audience, "Active")
         return await self.get(audience)
 
@@ -167,6 +174,9 @@ class FakeLiveIntent:
         self, audience: AudienceId, since: datetime
     ) -> Decided[list[UploadEntry]]:
         self.calls["uploads"] += 1
+        script = self.listings.popleft() if self.listings else None
+        if script is not None:
+            return script
         now = self.time.utc_now
         ours = [
             self._entry(file)
@@ -202,7 +212,7 @@ class FakeLiveIntent:
             schedule_at=file.stored_at,
             last_update=file.stored_at,
             uploaded=len(file.rows),
-            invalid=0,
+            invalid=self.invalid,
             duplicates=0,
         )
 

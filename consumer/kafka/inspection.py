@@ -1,0 +1,255 @@
+"""A look at Kafka from outside, for `check`: nothing is joined, written, created or committed.
+
+Every question is asked once and blocks for a bounded time: ask from a thread, not on an event loop.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
+
+from consumer.kafka.connection import (
+    KafkaConnection,
+    admin_properties,
+    consumer_properties,
+    producer_properties,
+)
+from consumer.kafka.first_start import FirstStartPoint, PartitionStart, PartitionStarts
+from consumer.kafka.offset_ledger import PartitionId
+from consumer.telemetry.redaction import redacted
+
+T = TypeVar("T")
+
+_SLICE_SECONDS: Final = 1.0
+_LEAST_SECONDS: Final = 0.1
+
+
+class TroubleKind(StrEnum):
+    """What stands in the way, as far as it decides what to do."""
+
+    UNREACHABLE = "unreachable"
+    NAME_UNKNOWN = "name_unknown"
+    NOT_AUTHENTICATED = "not_authenticated"
+    NOT_ENCRYPTED = "not_encrypted"
+    NOT_ALLOWED = "not_allowed"
+    PROPERTIES = "properties"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaTrouble:
+    """Kafka did not answer the question. `reason` is librdkafka's own word for it, without secrets."""
+
+    kind: TroubleKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brokers:
+    """The cluster answers."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFound:
+    """The topic is there."""
+
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoTopic:
+    """There is no such topic, or we may not see it: brokers tell both alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRules:
+    """What the brokers tell of a topic to those who may ask; None where they do not tell."""
+
+    may_read: bool | None = None
+    may_write: bool | None = None
+    settings: Mapping[str, str] | None = None
+
+
+class KafkaInspection:
+    """The clients the service would have, for a look. A context manager; close it before the brokers go away."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        *,
+        answer_seconds: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._answer_seconds = answer_seconds
+        self._now = now
+        self._errors: list[KafkaError] = []
+        self._consumer = _LookingConsumer(
+            {**consumer_properties(connection), "error_cb": self._errors.append}, logger=_Silent()
+        )
+        # Only built: what it refuses here, the dead-letter producer would refuse as well.
+        Producer(producer_properties(connection), logger=_Silent())
+        self._admin = AdminClient(admin_properties(connection), logger=_Silent())
+
+    @classmethod
+    def open(cls, connection: KafkaConnection, *, answer_seconds: float) -> Self | KafkaTrouble:
+        """Build the clients, or say why librdkafka refuses their properties. Connects to nothing yet."""
+        try:
+            return cls(connection, answer_seconds=answer_seconds)
+        except KafkaException as error:
+            return KafkaTrouble(TroubleKind.PROPERTIES, redacted(error.args[0].str()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
+
+    def reach(self, topic: str) -> Brokers | KafkaTrouble:
+        """Whether the brokers answer us at all. Asks for one topic: all of them may be many."""
+        deadline = self._now() + self._answer_seconds
+        while True:
+            left = deadline - self._now()
+            try:
+                slice_seconds = max(_LEAST_SECONDS, min(_SLICE_SECONDS, left))
+                return Brokers(len(self._consumer.list_topics(topic, timeout=slice_seconds).brokers))
+            except KafkaException as error:
+                # Serves error_cb, which says why; librdkafka itself goes on trying until the time is over.
+                self._consumer.poll(0)
+                if self._is_hopeless() or left <= _SLICE_SECONDS:
+                    return self._worst_trouble(error.args[0])
+
+    def topic(self, topic: str) -> TopicFound | NoTopic | KafkaTrouble:
+        """Whether the topic exists. Does not create it, whatever the brokers' settings."""
+        try:
+            found = self._consumer.list_topics(topic, timeout=self._answer_seconds).topics[topic]
+        except KafkaException as error:
+            return trouble_of(error.args[0])
+        if found.error is None:
+            return TopicFound(len(found.partitions))
+        if found.error.code() in _NO_SUCH_TOPIC:
+            return NoTopic()
+        return trouble_of(found.error)
+
+    def rules(self, topics: Iterable[str]) -> Mapping[str, TopicRules]:
+        """What the brokers tell of our rights and of the topics' settings. Never fails: telling is optional."""
+        names = list(topics)
+        seconds = self._answer_seconds
+        try:
+            described = self._admin.describe_topics(
+                TopicCollection(names), include_authorized_operations=True, request_timeout=seconds
+            )
+            configured = self._admin.describe_configs(
+                [ConfigResource(ResourceType.TOPIC, name) for name in names],
+                request_timeout=seconds,
+            )
+        except (KafkaException, ValueError):
+            return {name: TopicRules() for name in names}
+        settings = {resource.name: _answer(future) for resource, future in configured.items()}
+        return {name: _rules(_answer(described[name]), settings.get(name)) for name in names}
+
+    def starts(
+        self, topic: str, partitions: int, *, group_id: str, first_start: FirstStartPoint | None
+    ) -> Sequence[PartitionStart] | KafkaTrouble:
+        """Where the service would start on each partition; commits nothing.
+
+        Raises OffsetsUnknown with the very words the service would end with.
+        """
+        starts = PartitionStarts(group_id=group_id, first_start=first_start)
+        try:
+            return starts.resolve(
+                self._consumer, [PartitionId(topic, number) for number in range(partitions)]
+            )
+        except KafkaException as error:
+            return trouble_of(error.args[0])
+
+    def _is_hopeless(self) -> bool:
+        return any(error.code() in _HOPELESS for error in self._errors)
+
+    def _worst_trouble(self, last: KafkaError) -> KafkaTrouble:
+        """The error that tells most: that no broker is up is only what follows from another."""
+        errors = [error for error in self._errors if error.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001 - the binding's public name for it
+        troubles = [trouble_of(error) for error in errors] or [trouble_of(last)]
+        return next((each for each in troubles if each.kind is not TroubleKind.UNREACHABLE), troubles[0])
+
+
+class _LookingConsumer(Consumer):
+    """A consumer whose commits go nowhere, so that the service's own rules can be asked where it would start."""
+
+    def commit(self, *_: Any, offsets: list[TopicPartition], **__: Any) -> list[TopicPartition]:  # type: ignore[override] # noqa: ANN401 - narrower on purpose: the one form that is used
+        return offsets
+
+
+class _Silent:
+    """The `logger` of a client whose errors are reported another way."""
+
+    def log(self, _level: int, _text: str, *_parts: object) -> None:
+        """Say nothing."""
+
+
+def trouble_of(error: KafkaError) -> KafkaTrouble:
+    """What the error means to the one who set us up."""
+    return KafkaTrouble(_KINDS.get(error.code(), TroubleKind.OTHER), redacted(error.str()))
+
+
+# The binding's public names for librdkafka's own errors begin with an underscore.
+_KINDS: Mapping[int, TroubleKind] = {
+    KafkaError._ALL_BROKERS_DOWN: TroubleKind.UNREACHABLE,  # noqa: SLF001
+    KafkaError._TIMED_OUT: TroubleKind.UNREACHABLE,  # noqa: SLF001
+    KafkaError._TRANSPORT: TroubleKind.UNREACHABLE,  # noqa: SLF001
+    KafkaError._RESOLVE: TroubleKind.NAME_UNKNOWN,  # noqa: SLF001
+    KafkaError._AUTHENTICATION: TroubleKind.NOT_AUTHENTICATED,  # noqa: SLF001
+    KafkaError.SASL_AUTHENTICATION_FAILED: TroubleKind.NOT_AUTHENTICATED,
+    KafkaError._SSL: TroubleKind.NOT_ENCRYPTED,  # noqa: SLF001
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: TroubleKind.NOT_ALLOWED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: TroubleKind.NOT_ALLOWED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: TroubleKind.NOT_ALLOWED,
+}
+_HOPELESS: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION})  # noqa: SLF001
+_NO_SUCH_TOPIC: Final = frozenset(
+    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001
+)
+
+
+def _answer(future: Future[T]) -> T | None:
+    try:
+        return future.result()
+    except KafkaException:
+        return None
+
+
+def _rules(described: Any, configured: Mapping[str, Any] | None) -> TopicRules:  # noqa: ANN401 - the binding's own types
+    operations = None if described is None else described.authorized_operations
+    settings = None if configured is None else {
+        name: entry.value for name, entry in configured.items() if entry.value is not None
+    }
+    if operations is None:
+        return TopicRules(settings=settings)
+    return TopicRules(
+        may_read=_is_among(AclOperation.READ, operations),
+        may_write=_is_among(AclOperation.WRITE, operations),
+        settings=settings,
+    )
+
+
+def _is_among(operation: AclOperation, operations: Iterable[AclOperation]) -> bool:
+    return not {operation, AclOperation.ALL}.isdisjoint(operations)
