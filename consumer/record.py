@@ -1,6 +1,6 @@
 """A Kafka record as the rest of the program sees it, and the ways its life can end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -15,9 +15,10 @@ class KafkaRecord:
     topic: str
     partition: int
     offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    # Out of the repr: they hold raw emails.
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    headers: tuple[tuple[str, bytes | None], ...] = field(default=(), repr=False)
     timestamp_ms: int | None = None
     leader_epoch: int | None = None
     assignment: int = 0

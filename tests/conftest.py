@@ -1,10 +1,12 @@
 """Fixtures every test may ask for, and the rules every test runs under."""
 
 import inspect
+import os
 from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster
+from hypothesis import settings
 
 from consumer.sandbox.embedded_kafka import EmbeddedKafka
 from tests.kafka_cluster import TEST_KAFKA, ClusterKind, KafkaCluster, kind_under_test
@@ -13,6 +15,11 @@ from tests.kafka_cluster.maven import JavaUnavailable
 from tests.kafka_cluster.real_kafka import RealKafka, kafka_jars
 
 KAFKA_MARK = "kafka"
+
+# In the gate the same examples each time; HYPOTHESIS_PROFILE=soak looks for new ones. No deadline: machines differ.
+settings.register_profile("gate", deadline=None, derandomize=True)
+settings.register_profile("soak", deadline=None, max_examples=5000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,9 +5,11 @@ import sys
 import typer
 from rich.console import Console
 
+from consumer.cli.check import check
 from consumer.cli.demo import demo
 from consumer.cli.explain import explain
 from consumer.cli.run import run
+from consumer.cli.sandbox import sandbox
 from consumer.errors import SegmentLiveIntentError, SettingsError
 
 EXIT_CODES = """\
@@ -24,8 +26,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(check)
 app.command()(demo)
 app.command()(explain)
+app.command()(sandbox)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from consumer.cli.demo_stage import DemoService, Stage
 from consumer.cli.demo_verdict import Verdict
 from consumer.cli.demo_view import (
     Moment,
+    addresses_line,
     progress_line,
     render_live,
     render_summary,
@@ -187,9 +188,7 @@ async def _feed_until_rest(plan: DemoPlan, stage: Stage, leave: asyncio.Event) -
 async def _show(stage: Stage, console: Console) -> None:
     """Show how it goes on, until cancelled."""
     if not console.is_terminal:
-        while True:
-            await asyncio.sleep(_LINE_SECONDS)
-            console.out(progress_line(stage.moment()), highlight=False)
+        await _show_lines(stage, console)
     redirected = sys.stderr.isatty()
     with Live(
         console=console, auto_refresh=False, transient=True, redirect_stderr=redirected
@@ -221,3 +220,15 @@ def _signals(leave: asyncio.Event, forced: asyncio.Event) -> Iterator[None]:
     finally:
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)
+
+
+async def _show_lines(stage: Stage, console: Console) -> None:
+    """Say where to look as soon as it is known, then how it goes on, until cancelled."""
+    told = False
+    while True:
+        await asyncio.sleep(_LINE_SECONDS if told else _LOOK_AGAIN_SECONDS)
+        if told:
+            console.out(progress_line(stage.moment()), highlight=False)
+        elif stage.service.http_port is not None:
+            console.out(addresses_line(stage.moment()), highlight=False)
+            told = True

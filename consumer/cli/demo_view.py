@@ -86,6 +86,11 @@ def render_live(moment: Moment) -> RenderableType:
     )
 
 
+def addresses_line(moment: Moment) -> str:
+    """Where to look while it runs, as a line of text."""
+    return f"Status page {moment.page_url}/   metrics {moment.page_url}/metrics"
+
+
 def progress_line(moment: Moment) -> str:
     """The same in one line, for a log."""
     books = moment.books
@@ -193,11 +198,7 @@ def _audiences(audiences: Sequence[AudienceView], *, at_rest: bool = False) -> R
         there = (f"{each.added:,}", f"{each.removed:,}", f"{each.uploads:,}")
         members = Text(f"{each.members:,}", style="bold green" if each.members else "dim")
         table.add_row(Text(each.name, style="cyan"), *here, *there, members)
-    table.caption = (
-        "Counted in identifiers: an email address is three hashes."
-        if at_rest
-        else None
-    )
+    table.caption = "Counted in identifiers: an email address is three hashes." if at_rest else None
     return table
 
 

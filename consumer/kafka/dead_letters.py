@@ -73,12 +73,16 @@ class DeadLetters:
         self._server: threading.Thread | None = None
         self._closing = threading.Event()
         self._waiting: set[asyncio.Future[KafkaError | None]] = set()
+        self._dead: KafkaError | None = None
 
     async def start(self) -> None:
         """Build the producer. Raises KafkaFatal when librdkafka refuses its properties."""
         self._producer = await asyncio.to_thread(self._build)
         self._server = threading.Thread(
-            target=self._serve, args=(self._producer,), name="dead-letters", daemon=True
+            target=self._serve,
+            args=(self._producer, asyncio.get_running_loop()),
+            name="dead-letters",
+            daemon=True,
         )
         self._server.start()
 
@@ -112,7 +116,8 @@ class DeadLetters:
         """Wait for the writes under way, at most so long; cancel the rest, and return how many that were."""
         if self._producer is None or self._server is None:
             return 0
-        await asyncio.to_thread(self._producer.flush, flush_seconds)
+        with suppress(KafkaException):  # the producer is dead, as `send` has said
+            await asyncio.to_thread(self._producer.flush, flush_seconds)
         self._closing.set()
         await asyncio.to_thread(self._server.join)
         # Lets the last delivery reports, which the thread has posted, reach those who wait for them.
@@ -136,6 +141,8 @@ class DeadLetters:
         while True:
             if self._closing.is_set():
                 raise asyncio.CancelledError
+            if self._dead is not None:
+                return self._dead
             try:
                 self._producer.produce(
                     self._topic,
@@ -168,10 +175,22 @@ class DeadLetters:
             )
             raise KafkaFatal(message) from error
 
-    def _serve(self, producer: Producer) -> None:
+    def _serve(self, producer: Producer, loop: asyncio.AbstractEventLoop) -> None:
         """The thread that takes delivery reports and librdkafka's log lines; both pile up otherwise."""
         while not self._closing.is_set():
-            producer.poll(_SERVE_SECONDS)
+            try:
+                producer.poll(_SERVE_SECONDS)
+            except KafkaException as error:
+                # So the binding reports a fatal error, and the callbacks' own failures, of which ours have none.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._die, error.args[0])
+                return
+
+    def _die(self, error: KafkaError) -> None:
+        """Answer who waits: a dead producer keeps what it has queued, without a report, until its time is over."""
+        self._dead = error
+        for answer in list(self._waiting):
+            _settle(answer, error)
 
 
 def _deliver(

@@ -4,22 +4,26 @@
 Which of the two it is, and what follows, is decided here. Nothing is ever skipped or repeated without being asked for.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 from typing import Final
 
+import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumer.errors import OffsetsUnknown
 from consumer.kafka.offset_ledger import PartitionId
 from consumer.settings import FirstStart
 
+log = structlog.get_logger(__name__)
+
 FirstStartPoint = FirstStart | datetime
 
 _ANSWER_SECONDS: Final = 3.0
+_ASK_AGAIN_SECONDS: Final = 1.0
 
 
 class StartReason(StrEnum):
@@ -42,18 +46,49 @@ class PartitionStart:
 class PartitionStarts:
     """Finds starts. Belongs to the reader's thread; blocks for a few seconds at most for each question to Kafka."""
 
-    def __init__(self, *, group_id: str, first_start: FirstStartPoint | None) -> None:
+    def __init__(
+        self, *, group_id: str, first_start: FirstStartPoint | None, now: Callable[[], float]
+    ) -> None:
         self._group_id = group_id
         self._first_start = first_start
+        self._now = now
+        self._looked_for: set[PartitionId] = set()
+        self._ask_again_at = 0.0
 
-    def resolve(
+    def look_for(self, partition: PartitionId) -> None:
+        """Find out where this partition starts, at the next `found`."""
+        self._looked_for.add(partition)
+
+    def found(
+        self, consumer: Consumer, owns: Callable[[PartitionId], bool]
+    ) -> list[PartitionStart]:
+        """Return where the partitions looked for start, once that is on record with the group.
+
+        Raises OffsetsUnknown, once, where nobody said where to start; and KafkaException where Kafka could not be
+        asked: it is asked again a moment later.
+        """
+        self._looked_for = {each for each in self._looked_for if owns(each)}
+        if not self._looked_for or self._now() < self._ask_again_at:
+            return []
+        self._ask_again_at = self._now() + _ASK_AGAIN_SECONDS
+        try:
+            starts = self._resolve(consumer, self._looked_for)
+        except OffsetsUnknown:
+            self._looked_for.clear()
+            raise
+        self._looked_for.clear()
+        self._ask_again_at = 0.0
+        for start in starts:
+            log.warning(
+                "A partition is read from an offset the group did not have.",
+                topic=start.partition.topic, partition=start.partition.partition,
+                offset=start.offset, reason=start.reason,
+            )  # fmt: skip
+        return starts
+
+    def _resolve(
         self, consumer: Consumer, partitions: Collection[PartitionId]
     ) -> list[PartitionStart]:
-        """Return where each partition starts, once that is on record with the group.
-
-        Raises OffsetsUnknown where nobody said where to start, and KafkaException where Kafka could not be asked:
-        ask again later.
-        """
         starts: list[PartitionStart] = []
         for topic, group in groupby(sorted(partitions), key=lambda each: each.topic):
             starts += self._resolve_topic(consumer, topic, set(group))

@@ -6,10 +6,9 @@ Every question is asked once and blocks for a bounded time: ask from a thread, n
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from confluent_kafka import (
     Consumer,
@@ -19,7 +18,10 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 
 from consumer.kafka.connection import (
     KafkaConnection,
@@ -29,32 +31,11 @@ from consumer.kafka.connection import (
 )
 from consumer.kafka.first_start import FirstStartPoint, PartitionStart, PartitionStarts
 from consumer.kafka.offset_ledger import PartitionId
+from consumer.kafka.trouble import KafkaTrouble, TroubleKind, trouble_of
 from consumer.telemetry.redaction import redacted
-
-T = TypeVar("T")
 
 _SLICE_SECONDS: Final = 1.0
 _LEAST_SECONDS: Final = 0.1
-
-
-class TroubleKind(StrEnum):
-    """What stands in the way, as far as it decides what to do."""
-
-    UNREACHABLE = "unreachable"
-    NAME_UNKNOWN = "name_unknown"
-    NOT_AUTHENTICATED = "not_authenticated"
-    NOT_ENCRYPTED = "not_encrypted"
-    NOT_ALLOWED = "not_allowed"
-    PROPERTIES = "properties"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaTrouble:
-    """Kafka did not answer the question. `reason` is librdkafka's own word for it, without secrets."""
-
-    kind: TroubleKind
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +59,27 @@ class NoTopic:
 
 @dataclass(frozen=True, slots=True)
 class TopicRules:
-    """What the brokers tell of a topic to those who may ask; None where they do not tell."""
+    """What the brokers tell of a topic to those who may ask; None, or no settings, where they do not tell."""
 
     may_read: bool | None = None
     may_write: bool | None = None
-    settings: Mapping[str, str] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_compacted(self) -> bool:
+        """Whether a newer record replaces an older one of the same key."""
+        return "compact" in self.settings.get("cleanup.policy", "")
+
+    @property
+    def retention_ms(self) -> int | None:
+        """How long records are kept; None for ever, or unknown."""
+        retention_ms = int(self.settings.get("retention.ms", -1))
+        return None if retention_ms < 0 else retention_ms
+
+    @property
+    def most_bytes(self) -> int:
+        """The largest batch of records the topic takes; 0 when unknown."""
+        return int(self.settings.get("max.message.bytes", 0))
 
 
 class KafkaInspection:
@@ -98,12 +95,12 @@ class KafkaInspection:
         self._answer_seconds = answer_seconds
         self._now = now
         self._errors: list[KafkaError] = []
+        # Only built: what it refuses here, the dead-letter producer would refuse as well.
+        Producer(producer_properties(connection), logger=_Silent())
+        self._admin = AdminClient({**admin_properties(connection)}, logger=_Silent())
         self._consumer = _LookingConsumer(
             {**consumer_properties(connection), "error_cb": self._errors.append}, logger=_Silent()
         )
-        # Only built: what it refuses here, the dead-letter producer would refuse as well.
-        Producer(producer_properties(connection), logger=_Silent())
-        self._admin = AdminClient(admin_properties(connection), logger=_Silent())
 
     @classmethod
     def open(cls, connection: KafkaConnection, *, answer_seconds: float) -> Self | KafkaTrouble:
@@ -131,7 +128,9 @@ class KafkaInspection:
             left = deadline - self._now()
             try:
                 slice_seconds = max(_LEAST_SECONDS, min(_SLICE_SECONDS, left))
-                return Brokers(len(self._consumer.list_topics(topic, timeout=slice_seconds).brokers))
+                return Brokers(
+                    len(self._consumer.list_topics(topic, timeout=slice_seconds).brokers)
+                )
             except KafkaException as error:
                 # Serves error_cb, which says why; librdkafka itself goes on trying until the time is over.
                 self._consumer.poll(0)
@@ -164,8 +163,8 @@ class KafkaInspection:
             )
         except (KafkaException, ValueError):
             return {name: TopicRules() for name in names}
-        settings = {resource.name: _answer(future) for resource, future in configured.items()}
-        return {name: _rules(_answer(described[name]), settings.get(name)) for name in names}
+        by_name = {resource.name: answer for resource, answer in configured.items()}
+        return {name: _rules(described.get(name), by_name.get(name), seconds) for name in names}
 
     def starts(
         self, topic: str, partitions: int, *, group_id: str, first_start: FirstStartPoint | None
@@ -174,11 +173,11 @@ class KafkaInspection:
 
         Raises OffsetsUnknown with the very words the service would end with.
         """
-        starts = PartitionStarts(group_id=group_id, first_start=first_start)
+        starts = PartitionStarts(group_id=group_id, first_start=first_start, now=self._now)
+        for number in range(partitions):
+            starts.look_for(PartitionId(topic, number))
         try:
-            return starts.resolve(
-                self._consumer, [PartitionId(topic, number) for number in range(partitions)]
-            )
+            return starts.found(self._consumer, owns=lambda _: True)
         except KafkaException as error:
             return trouble_of(error.args[0])
 
@@ -189,7 +188,9 @@ class KafkaInspection:
         """The error that tells most: that no broker is up is only what follows from another."""
         errors = [error for error in self._errors if error.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001 - the binding's public name for it
         troubles = [trouble_of(error) for error in errors] or [trouble_of(last)]
-        return next((each for each in troubles if each.kind is not TroubleKind.UNREACHABLE), troubles[0])
+        return next(
+            (each for each in troubles if each.kind is not TroubleKind.UNREACHABLE), troubles[0]
+        )
 
 
 class _LookingConsumer(Consumer):
@@ -206,49 +207,32 @@ class _Silent:
         """Say nothing."""
 
 
-def trouble_of(error: KafkaError) -> KafkaTrouble:
-    """What the error means to the one who set us up."""
-    return KafkaTrouble(_KINDS.get(error.code(), TroubleKind.OTHER), redacted(error.str()))
-
-
-# The binding's public names for librdkafka's own errors begin with an underscore.
-_KINDS: Mapping[int, TroubleKind] = {
-    KafkaError._ALL_BROKERS_DOWN: TroubleKind.UNREACHABLE,  # noqa: SLF001
-    KafkaError._TIMED_OUT: TroubleKind.UNREACHABLE,  # noqa: SLF001
-    KafkaError._TRANSPORT: TroubleKind.UNREACHABLE,  # noqa: SLF001
-    KafkaError._RESOLVE: TroubleKind.NAME_UNKNOWN,  # noqa: SLF001
-    KafkaError._AUTHENTICATION: TroubleKind.NOT_AUTHENTICATED,  # noqa: SLF001
-    KafkaError.SASL_AUTHENTICATION_FAILED: TroubleKind.NOT_AUTHENTICATED,
-    KafkaError._SSL: TroubleKind.NOT_ENCRYPTED,  # noqa: SLF001
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: TroubleKind.NOT_ALLOWED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED: TroubleKind.NOT_ALLOWED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: TroubleKind.NOT_ALLOWED,
-}
 _HOPELESS: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION})  # noqa: SLF001
 _NO_SUCH_TOPIC: Final = frozenset(
     {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001
 )
 
 
-def _answer(future: Future[T]) -> T | None:
-    try:
-        return future.result()
-    except KafkaException:
-        return None
-
-
-def _rules(described: Any, configured: Mapping[str, Any] | None) -> TopicRules:  # noqa: ANN401 - the binding's own types
-    operations = None if described is None else described.authorized_operations
-    settings = None if configured is None else {
-        name: entry.value for name, entry in configured.items() if entry.value is not None
-    }
-    if operations is None:
-        return TopicRules(settings=settings)
+def _rules(
+    described: Future[Any] | None, configured: Future[Any] | None, seconds: float
+) -> TopicRules:
+    """Both answers in our words; one that did not come tells nothing."""
+    topic, entries = _answer(described, seconds), _answer(configured, seconds)
+    operations = None if topic is None else topic.authorized_operations
     return TopicRules(
-        may_read=_is_among(AclOperation.READ, operations),
-        may_write=_is_among(AclOperation.WRITE, operations),
-        settings=settings,
+        may_read=None if operations is None else _is_among(AclOperation.READ, operations),
+        may_write=None if operations is None else _is_among(AclOperation.WRITE, operations),
+        settings={}
+        if entries is None
+        else {n: e.value for n, e in entries.items() if e.value is not None},
     )
+
+
+def _answer(future: Future[Any] | None, seconds: float) -> Any:  # noqa: ANN401 - one of the binding's own types, or None
+    try:
+        return None if future is None else future.result(seconds)
+    except (KafkaException, TimeoutError):
+        return None
 
 
 def _is_among(operation: AclOperation, operations: Iterable[AclOperation]) -> bool:

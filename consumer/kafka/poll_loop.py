@@ -45,7 +45,6 @@ _MESSAGES_MAX = 500
 _POLL_SECONDS = 0.05
 _ROOM_SLICE_SECONDS = 0.02
 _ROOM_PATIENCE_SECONDS = 0.5
-_ASK_AGAIN_SECONDS = 1.0
 _COMMIT_AGAIN_SECONDS = 0.1
 _FINISHING_POLL_SECONDS = 0.01
 
@@ -95,8 +94,6 @@ class PollLoop:
         self._errors = ClientErrors(metrics=metrics, now=now)
         self._last_commit: LastCommit | None = None
         self._full_since: float | None = None
-        self._startless: set[PartitionId] = set()
-        self._ask_again_at = 0.0
 
     def stop(self, last: LastCommit) -> None:
         """Have the thread end, after this commit. From any thread."""
@@ -113,6 +110,9 @@ class PollLoop:
             self._finish(consumer, self._last_commit)
         except SegmentLiveIntentError as error:
             self._fail(error)
+        except KafkaException as error:
+            # So the binding reports some fatal errors: by raising from `consume`.
+            self._fail(_fatal(error.args[0]))
         except Exception as error:  # noqa: BLE001 - whatever it is, a reader that is gone must end the process
             self._fail(died_of(error))
         finally:
@@ -204,28 +204,17 @@ class PollLoop:
             self._bridge.post(self._bridge.listener.on_records, batch)
 
     def _find_starts(self, consumer: Consumer) -> None:
-        self._startless = {each for each in self._startless if self.assignment.owns(each)}
-        if not self._startless or self._now() < self._ask_again_at:
-            return
         try:
-            starts = self._starts.resolve(consumer, self._startless)
+            starts = self._starts.found(consumer, self.assignment.owns)
         except KafkaException as error:
             self._errors.note(error.args[0])
-            self._ask_again_at = self._now() + _ASK_AGAIN_SECONDS
             return
         except OffsetsUnknown as error:
             # The thread goes on, so that the other partitions' last commits can be made.
-            self._startless.clear()
             self._fail(error)
             return
-        self._startless.clear()
-        for start in starts:
-            log.warning(
-                "A partition is read from an offset the group did not have.",
-                topic=start.partition.topic, partition=start.partition.partition,
-                offset=start.offset, reason=start.reason,
-            )  # fmt: skip
-        self._restart(consumer, {each.partition: each.offset for each in starts})
+        if starts:
+            self._restart(consumer, {each.partition: each.offset for each in starts})
 
     def _restart(self, consumer: Consumer, offsets: Mapping[PartitionId, int]) -> None:
         number = self.assignment.restart(consumer, offsets)
@@ -271,7 +260,7 @@ class PollLoop:
     def _on_error(self, error: KafkaError, message: Message) -> None:
         match error.code():
             case KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the binding's public name for it
-                self._startless.add(_partition_of(message))
+                self._starts.look_for(_partition_of(message))
             case KafkaError._PARTITION_EOF:  # noqa: SLF001
                 pass
             case _ if is_fatal(error):

@@ -52,7 +52,9 @@ class RecordReader:
         self._polling = PollLoop(
             properties=properties,
             topics=topics,
-            starts=PartitionStarts(group_id=properties["group.id"], first_start=first_start),
+            starts=PartitionStarts(
+                group_id=properties["group.id"], first_start=first_start, now=now
+            ),
             bridge=self._bridge,
             window=self._window,
             metrics=metrics,

@@ -66,6 +66,9 @@ class LiveIntentClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={hdrs.USER_AGENT: USER_AGENT},
         )
+        # aiohttp repeats a PUT or GET whose connection broke, unseen by us. A signed URL is good for one file, and a
+        # file that was stored before the connection broke would be refused, or be stored twice.
+        self._session._retry_connection = False  # noqa: SLF001 - there is no public switch
         return self
 
     async def __aexit__(

@@ -7,7 +7,6 @@ import structlog
 from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.file_following import Overdue, follow
 from consumer.liveintent.file_storing import FileStoring
-from consumer.liveintent.retry_schedule import RetrySchedule
 from consumer.liveintent.shapes import UploadEntry
 from consumer.liveintent.upload_outcome import NotFound
 from consumer.liveintent.upload_parts import (
@@ -21,8 +20,6 @@ from consumer.liveintent.upload_parts import (
 from consumer.liveintent.upload_tracking import Unlisted, UploadErrored, UploadFinished
 
 log = structlog.get_logger(__name__)
-
-ERROR_SCHEDULE = RetrySchedule(first_seconds=5.0, max_seconds=300.0)
 
 
 class FileUpload:
@@ -96,7 +93,9 @@ class FileUpload:
             refused = UploadRefused(f"LiveIntent ended the upload with Error {self._errors} times.")
             self._note_refused(refused)
             return refused
-        wait = ERROR_SCHEDULE.wait_seconds(self._errors - 1, jitter=self._tools.clock.random())
+        wait = self._tools.times.error_schedule.wait_seconds(
+            self._errors - 1, jitter=self._tools.clock.random()
+        )
         log.warning(
             "LiveIntent ended an upload with Error; sending it again.",
             audience=self._file.audience,

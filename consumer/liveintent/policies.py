@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
+from consumer.liveintent.retry_schedule import RetrySchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class UploadTimes:
     """How long a list of uploads tells what was there before us."""
     error_attempts: int = 3
     """How often a file LiveIntent ended with Error is sent again, with a new URL."""
+    error_schedule: RetrySchedule = field(default_factory=lambda: RetrySchedule(first_seconds=5.0))
+    """The wait before that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,17 @@ from consumer.liveintent.upload_parts import (
 )
 from consumer.telemetry.metrics import Metrics
 
+__all__ = [
+    "Activity",
+    "AudienceRefused",
+    "Finished",
+    "SendResult",
+    "UploadBatch",
+    "UploadRefused",
+    "UploadStage",
+    "Uploader",
+]
+
 
 class UploadBatch(Protocol):
     """What a lane sends at once."""

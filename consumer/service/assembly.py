@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
+from pathlib import Path
 
 import aiohttp
 from prometheus_client import CollectorRegistry
@@ -60,6 +60,7 @@ from consumer.segment.registry_client import (
 from consumer.segment.schema_registry import RegistrySchemas
 from consumer.segment.schemas import LocalSchemas, Schemas, default_schemas_directory
 from consumer.settings import EventSettings, MembershipSettings, Settings
+from consumer.telemetry.build import VERSION
 from consumer.telemetry.metrics import Metrics
 
 _MEBIBYTE = 2**20
@@ -95,8 +96,12 @@ async def assemble(
     tasks: asyncio.TaskGroup,
     *,
     registry: CollectorRegistry,
+    clock: Clock,
 ) -> Parts:
-    """Build everything; nothing is read or sent yet. What must be closed is left to `stack`."""
+    """Build everything; nothing is read or sent yet. What must be closed is left to `stack`.
+
+    `clock` is the time LiveIntent is waited for by.
+    """
     now = time.monotonic
     metrics = Metrics(registry)
     ledger = OffsetLedger()
@@ -108,7 +113,7 @@ async def assemble(
     dead_letters = DeadLetters(
         properties=producer_properties(connection),
         topic=settings.kafka_dead_letter_topic,
-        version=version("segment-liveintent"),
+        version=VERSION,
         metrics=metrics,
     )
     await dead_letters.start()
@@ -120,7 +125,7 @@ async def assemble(
         tasks=tasks,
         now=now,
     )
-    liveintent = await _liveintent(settings, stack, metrics)
+    liveintent = await _liveintent(settings, stack, metrics, clock=clock)
     delivery = Delivery(
         lanes=_lanes(settings), uploader=liveintent.uploader, ledger=ledger, refusals=refusals,
         ack=Ack(settings.delivery_ack.value), metrics=metrics, tasks=tasks, now=now,
@@ -186,8 +191,7 @@ async def schemas_for(
         case EventFormat.JSON:
             return None
         case EventFormat.AVRO_SINGLE_OBJECT:
-            directory = settings.schemas_directory or default_schemas_directory()
-            return await asyncio.to_thread(LocalSchemas.from_directory, directory)
+            return await asyncio.to_thread(_local_schemas, settings.schemas_directory)
         case EventFormat.AVRO_CONFLUENT:
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
@@ -210,6 +214,10 @@ async def schemas_for(
             return RegistrySchemas(PatientRegistry(client), metrics=metrics)
 
 
+def _local_schemas(directory: Path | None) -> LocalSchemas:
+    return LocalSchemas.from_directory(directory or default_schemas_directory())
+
+
 @dataclass(frozen=True, slots=True)
 class _LiveIntent:
     exchange: Exchange
@@ -217,8 +225,9 @@ class _LiveIntent:
     uploader: Uploader
 
 
-async def _liveintent(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> _LiveIntent:
-    clock = Clock()
+async def _liveintent(
+    settings: Settings, stack: AsyncExitStack, metrics: Metrics, *, clock: Clock
+) -> _LiveIntent:
     limits = LiveIntentLimits(
         requests_per_second=settings.liveintent_requests_per_second,
         concurrency=settings.liveintent_concurrency,

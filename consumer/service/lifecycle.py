@@ -9,10 +9,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from consumer.errors import SegmentLiveIntentError
+from consumer.liveintent.clock import Clock
 from consumer.service.assembly import Parts, assemble
 from consumer.service.report import Report
 from consumer.settings import Settings
 from consumer.telemetry.books import BooksSnapshot
+from consumer.telemetry.build import VERSION
 from consumer.telemetry.health import serve_health
 from consumer.telemetry.loop_lag import measure_loop_lag
 from consumer.telemetry.status import Status
@@ -22,12 +24,16 @@ log = structlog.get_logger(__name__)
 # What is left of DRAIN_SECONDS for the last writes once the uploads had their share.
 _LAST_WRITES_SECONDS = 5.0
 
+_REAL_TIME = Clock()
+
 
 class Service:
     """The whole program but its command line. Run it once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock = _REAL_TIME) -> None:
+        """`clock` is the time LiveIntent is waited for by: back-off, polls, deadlines."""
         self._settings = settings
+        self._clock = clock
         self._parts: Parts | None = None
         self._report: Report | None = None
         self.http_port: int | None = None
@@ -67,7 +73,9 @@ class Service:
 
     async def _start(self, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> Parts:
         settings = self._settings
-        parts = self._parts = await assemble(settings, stack, tasks, registry=CollectorRegistry())
+        parts = self._parts = await assemble(
+            settings, stack, tasks, registry=CollectorRegistry(), clock=self._clock
+        )
         report = self._report = Report(
             parts, settings, started_at=datetime.now(UTC), now=time.monotonic
         )
@@ -79,7 +87,7 @@ class Service:
         )
         log.info(
             "Started.",
-            version=report.version, group=settings.kafka_group_id, topics=list(settings.kafka_topics),
+            version=VERSION, group=settings.kafka_group_id, topics=list(settings.kafka_topics),
             http_port=self.http_port,
         )  # fmt: skip
         lag = measure_loop_lag(parts.metrics.event_loop_lag, now=time.monotonic)

@@ -5,7 +5,6 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 
 from consumer.kafka.lag import Lag
 from consumer.kafka.offset_ledger import PartitionId
@@ -13,6 +12,7 @@ from consumer.liveintent.exchange import Blocked
 from consumer.service.assembly import Parts
 from consumer.settings import Settings
 from consumer.telemetry.books import BooksCollector, BooksSnapshot
+from consumer.telemetry.build import VERSION
 from consumer.telemetry.lag_seconds import LagSecondsCollector
 from consumer.telemetry.status import (
     DeadLetterStatus,
@@ -46,7 +46,6 @@ class Report:
         self._started_at = started_at
         self._now = now
         self._started = now()
-        self.version = version("segment-liveintent")
         self.draining = False
 
     def register(self) -> None:
@@ -54,7 +53,7 @@ class Report:
         metrics = self._parts.metrics
         metrics.registry.register(BooksCollector(self.books))
         metrics.registry.register(LagSecondsCollector(self._lag_seconds))
-        metrics.build_info.info({"version": self.version})
+        metrics.build_info.info({"version": VERSION})
         metrics.memory_budget.set(self._parts.budget.high_bytes)
         lanes, ledger = self._parts.delivery.lanes, self._parts.ledger
         metrics.memory_used.set_function(lambda: ledger.pending_bytes)
@@ -102,7 +101,7 @@ class Report:
         """Everything about this moment."""
         now = self._now()
         return Status(
-            version=self.version,
+            version=VERSION,
             started_at=self._started_at,
             uptime_seconds=now - self._started,
             ready=self.ready(),
@@ -202,7 +201,11 @@ class Report:
         for partition in ledger.partitions():
             oldest = ledger.oldest_unfinished(partition)
             record = None if oldest is None else oldest.record
-            made_at = unix_now if record is None or record.timestamp_ms is None else record.timestamp_ms / 1000
+            made_at = (
+                unix_now
+                if record is None or record.timestamp_ms is None
+                else record.timestamp_ms / 1000
+            )
             ages[partition.topic, partition.partition] = max(0.0, unix_now - made_at)
         return ages
 

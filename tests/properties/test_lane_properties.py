@@ -150,4 +150,4 @@ class LaneAgainstAModel(RuleBasedStateMachine):
 
 
 TestLaneAgainstAModel = LaneAgainstAModel.TestCase
-TestLaneAgainstAModel.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestLaneAgainstAModel.settings = settings(max_examples=200, stateful_step_count=40)

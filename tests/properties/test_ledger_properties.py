@@ -134,4 +134,4 @@ class LedgerAgainstAModel(RuleBasedStateMachine):
 
 
 TestLedgerAgainstAModel = LedgerAgainstAModel.TestCase
-TestLedgerAgainstAModel.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestLedgerAgainstAModel.settings = settings(max_examples=150, stateful_step_count=50)

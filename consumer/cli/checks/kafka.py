@@ -1,29 +1,19 @@
 """Kafka: the brokers, the topics and our rights on them, and where the group would start."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from consumer.cli.checks.findings import Check, Finding, failed, ok, warning
 from consumer.errors import OffsetsUnknown
 from consumer.kafka.connection import KafkaConnection
 from consumer.kafka.first_start import PartitionStart, StartReason
-from consumer.kafka.inspection import (
-    Brokers,
-    KafkaInspection,
-    KafkaTrouble,
-    NoTopic,
-    TopicFound,
-    TopicRules,
-    TroubleKind,
-)
+from consumer.kafka.inspection import KafkaInspection, NoTopic, TopicFound, TopicRules
+from consumer.kafka.trouble import KafkaTrouble, TroubleKind
 from consumer.settings import KafkaSettings
 
 _HOUR_MS = 3_600_000
 # Dead letters of a Friday evening should still be there on Monday.
 _LEAST_RETENTION_HOURS = 72
-# A dead letter is its record and some headers; 64 KiB is far more than they take.
-_HEADERS_BYTES = 65_536
 
 _ADVICE: Mapping[TroubleKind, str] = {
     TroubleKind.UNREACHABLE: "Check KAFKA_BOOTSTRAP_SERVERS, and that this machine may connect there. Brokers that "
@@ -31,39 +21,167 @@ _ADVICE: Mapping[TroubleKind, str] = {
     TroubleKind.NAME_UNKNOWN: "Check the host names in KAFKA_BOOTSTRAP_SERVERS.",
     TroubleKind.NOT_AUTHENTICATED: "Check security.protocol and sasl.* in KAFKA_PROPERTIES and KAFKA_PROPERTIES_FILE.",
     TroubleKind.NOT_ENCRYPTED: "Check security.protocol and ssl.* in KAFKA_PROPERTIES and KAFKA_PROPERTIES_FILE.",
-    TroubleKind.NOT_ALLOWED: "Grant our user READ on the topics of KAFKA_TOPICS and on the group KAFKA_GROUP_ID, and "
-    "WRITE on KAFKA_DEAD_LETTER_TOPIC.",
-    TroubleKind.PROPERTIES: "Correct KAFKA_PROPERTIES or KAFKA_PROPERTIES_FILE; librdkafka's CONFIGURATION.md lists "
-    "what there is.",
+    TroubleKind.NOT_ALLOWED: "Grant our user READ on the topics of KAFKA_TOPICS and on the group of KAFKA_GROUP_ID, "
+    "and WRITE on the topic of KAFKA_DEAD_LETTER_TOPIC.",
+    TroubleKind.PROPERTIES: "Correct KAFKA_PROPERTIES or KAFKA_PROPERTIES_FILE.",
     TroubleKind.OTHER: "Ask those who run the brokers, or try again later.",
 }
 
 
-async def kafka_findings(settings: KafkaSettings, *, seconds: float) -> AsyncIterator[Finding]:
-    """Look at Kafka, each answer waited for at most so long. Writes, joins and commits nothing."""
+def kafka_findings(settings: KafkaSettings, *, seconds: float) -> Iterator[Finding]:
+    """Look at Kafka, waiting at most `seconds` for each answer. Blocks; writes, joins and commits nothing."""
     connection = KafkaConnection(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=settings.kafka_group_id,
         properties=settings.kafka_properties,
     )
-    opened = await asyncio.to_thread(KafkaInspection.open, connection, answer_seconds=seconds)
+    opened = KafkaInspection.open(connection, answer_seconds=seconds)
     if isinstance(opened, KafkaTrouble):
-        yield _trouble(Check.KAFKA, opened)
+        yield from _kafka_fails(opened)
         return
+    with opened as inspection:
+        reached = inspection.reach(settings.kafka_topics[0])
+        if isinstance(reached, KafkaTrouble):
+            yield from _kafka_fails(reached)
+            return
+        yield ok(Check.KAFKA, f"{_counted(reached.count, 'broker')} reached")
+        yield from _topic_findings(inspection, settings)
+
+
+def _kafka_fails(trouble: KafkaTrouble) -> Iterator[Finding]:
+    yield failed(Check.KAFKA, trouble.reason, advice=_ADVICE[trouble.kind])
+    for check in (Check.TOPIC, Check.DEAD_LETTER_TOPIC, Check.START):
+        yield warning(check, "not looked at: Kafka does not answer")
+
+
+def _topic_findings(inspection: KafkaInspection, settings: KafkaSettings) -> Iterator[Finding]:
+    rules = inspection.rules([*settings.kafka_topics, settings.kafka_dead_letter_topic])
+    for topic in settings.kafka_topics:
+        found = inspection.topic(topic)
+        yield _source_topic(topic, found, rules[topic])
+        if isinstance(found, TopicFound):
+            yield _start(inspection, settings, topic, partitions=found.partitions)
+    largest = [rules[topic].most_bytes for topic in settings.kafka_topics]
+    yield from _dead_letter_topic(
+        inspection, settings.kafka_dead_letter_topic, rules, largest_bytes=max(largest)
+    )
+
+
+def _source_topic(
+    topic: str, found: TopicFound | NoTopic | KafkaTrouble, rules: TopicRules
+) -> Finding:
+    match found:
+        case KafkaTrouble(kind, reason):
+            return failed(Check.TOPIC, reason, subject=topic, advice=_ADVICE[kind])
+        case NoTopic():
+            return failed(
+                Check.TOPIC,
+                "does not exist, or we may not see it",
+                subject=topic,
+                advice="Correct KAFKA_TOPICS, create the topic, or grant our user READ on it.",
+            )
+        case TopicFound(partitions):
+            if rules.may_read is False:
+                return failed(
+                    Check.TOPIC,
+                    "exists, but we may not read it",
+                    subject=topic,
+                    advice=f"Grant our user READ on the topic {topic}.",
+                )
+            return ok(Check.TOPIC, _counted(partitions, "partition"), subject=topic)
+
+
+def _start(
+    inspection: KafkaInspection, settings: KafkaSettings, topic: str, *, partitions: int
+) -> Finding:
     try:
-        async for finding in _looked_at(opened, settings):
-            yield finding
-    finally:
-        await asyncio.to_thread(opened.__exit__, None, None, None)
+        starts = inspection.starts(
+            topic,
+            partitions,
+            group_id=settings.kafka_group_id,
+            first_start=settings.kafka_first_start,
+        )
+    except OffsetsUnknown as error:
+        # The service's own words, which say what to do as well.
+        return failed(Check.START, str(error), subject=topic)
+    if isinstance(starts, KafkaTrouble):
+        return failed(Check.START, starts.reason, subject=topic, advice=_ADVICE[starts.kind])
+    return ok(Check.START, _start_in_words(starts, settings), subject=topic)
 
 
-async def _looked_at(
-    inspection: KafkaInspection, settings: KafkaSettings
-) -> AsyncIterator[Finding]:
-    reached = await asyncio.to_thread(inspection.reach, settings.kafka_topics[0])
-    if isinstance(reached, KafkaTrouble):
-        yield _trouble(Check.KAFKA, reached)
-        for check in (Check.TOPIC, Check.DEAD_LETTER_TOPIC, Check.START):
-            yield warning(check, "not looked at: Kafka does not answer")
-        return
-    yield ok(Check.KAFKA, f"{_counted(reached, 'broker')} at {settings.kafka_bootstrap_servers}")
+def _start_in_words(starts: Sequence[PartitionStart], settings: KafkaSettings) -> str:
+    reasons = Counter(start.reason for start in starts)
+    group = f"group {settings.kafka_group_id}"
+    if reasons[StartReason.FIRST_START]:
+        return f"{group} has no offsets yet and begins at {settings.kafka_first_start} (KAFKA_FIRST_START)"
+    text = f"{group} goes on at its committed offsets"
+    if new := reasons[StartReason.NEW_PARTITION]:
+        text += f"; {_counted(new, 'new partition')} will be read from the beginning"
+    return text
+
+
+def _dead_letter_topic(
+    inspection: KafkaInspection,
+    topic: str,
+    all_rules: Mapping[str, TopicRules],
+    *,
+    largest_bytes: int,
+) -> Iterator[Finding]:
+    rules = all_rules[topic]
+    match inspection.topic(topic):
+        case KafkaTrouble(kind, reason):
+            yield failed(Check.DEAD_LETTER_TOPIC, reason, subject=topic, advice=_ADVICE[kind])
+        case NoTopic():
+            yield failed(
+                Check.DEAD_LETTER_TOPIC,
+                "does not exist, or we may not see it",
+                subject=topic,
+                advice="Create it, grant our user WRITE and DESCRIBE on it, or correct KAFKA_DEAD_LETTER_TOPIC.",
+            )
+        case TopicFound(partitions):
+            if rules.may_write is False:
+                yield failed(
+                    Check.DEAD_LETTER_TOPIC,
+                    "exists, but we may not write to it",
+                    subject=topic,
+                    advice=f"Grant our user WRITE on the topic {topic}.",
+                )
+            else:
+                writable = "" if rules.may_write is None else ", we may write to it"
+                yield ok(
+                    Check.DEAD_LETTER_TOPIC,
+                    _counted(partitions, "partition") + writable,
+                    subject=topic,
+                )
+            yield from _dead_letter_warnings(topic, rules, largest_bytes=largest_bytes)
+
+
+def _dead_letter_warnings(
+    topic: str, rules: TopicRules, *, largest_bytes: int
+) -> Iterator[Finding]:
+    if rules.is_compacted:
+        yield warning(
+            Check.DEAD_LETTER_TOPIC,
+            "is compacted: it keeps one dead letter for each key, and takes none without a key",
+            subject=topic,
+            advice="Set cleanup.policy=delete on it.",
+        )
+    if rules.retention_ms is not None and rules.retention_ms < _LEAST_RETENTION_HOURS * _HOUR_MS:
+        hours = rules.retention_ms / _HOUR_MS
+        yield warning(
+            Check.DEAD_LETTER_TOPIC,
+            f"keeps dead letters for {hours:.3g} hours only",
+            subject=topic,
+            advice="Raise retention.ms on it to what you need to look into them and put them back.",
+        )
+    if 0 < rules.most_bytes < largest_bytes:
+        yield warning(
+            Check.DEAD_LETTER_TOPIC,
+            f"takes records of at most {rules.most_bytes} bytes, while the topics we read take {largest_bytes}",
+            subject=topic,
+            advice="Raise max.message.bytes on it: a dead letter that does not fit blocks its partition.",
+        )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from consumer.audience.membership import AudienceKey
+from consumer.liveintent import audience_lookup
 from consumer.liveintent.audience_directory import AudienceDirectory, AudienceRefused
 from consumer.liveintent.policies import AudienceLookup, DirectoryPolicy, OnArchived, OnDeleted
 from consumer.liveintent.shapes import AudienceId
@@ -134,6 +135,22 @@ async def test_a_search_that_never_ends_is_not_taken_for_absence() -> None:
     bench = Bench()
     bench.liveintent.page_size = 0
     bench.liveintent.add(KEY)
+    resolving = asyncio.create_task(bench.directory.resolve(KEY))
+
+    await bench.time.run_until(100)
+
+    assert bench.calls("create") == 0
+    resolving.cancel()
+
+
+@pytest.mark.parametrize("start", [AudienceLookup.SEARCH_V2, AudienceLookup.LIST])
+async def test_a_list_longer_than_any_account_is_not_taken_for_absence(
+    start: AudienceLookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience_lookup, "PAGES_MAX", 2)
+    bench = Bench(DirectoryPolicy(audience_lookup=start))
+    for _ in range(9):
+        bench.liveintent.add("SPRING_BUYERS")
     resolving = asyncio.create_task(bench.directory.resolve(KEY))
 
     await bench.time.run_until(100)

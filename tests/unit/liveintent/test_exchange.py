@@ -224,6 +224,19 @@ async def test_a_rate_limit_holds_back_every_call_as_long_as_it_says() -> None:
     assert logs == []
 
 
+async def test_a_rate_limit_met_by_several_calls_is_told_once() -> None:
+    bench = Bench()
+    bench.replies.extend([Answer(429, b"", retry_after_seconds=30)] * 3)
+    calls = [asyncio.create_task(bench.decide()) for _ in range(3)]
+    with capture_logs() as logs:
+        await bench.time.run_until(100)
+
+    assert all(call.done() for call in calls)
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == [
+        "LiveIntent asks us to wait."
+    ]
+
+
 async def test_a_create_of_unknown_outcome_is_not_repeated() -> None:
     bench = Bench()
     bench.replies.append(TransportFailure.TIMEOUT)

@@ -1,5 +1,6 @@
 import asyncio
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -18,6 +19,7 @@ from consumer.liveintent.upload_outcome import (
     RetryLater,
     SignedUrlRefused,
 )
+from consumer.liveintent.upload_parts import FileToSend, Trail
 from consumer.liveintent.uploader import Finished, Uploader, UploadRefused, UploadStage
 from consumer.telemetry.metrics import PREFIX, Metrics
 from tests.unit.liveintent.fake_liveintent import ACCOUNT, BAD_REQUEST, FakeLiveIntent
@@ -121,7 +123,7 @@ async def test_files_of_one_batch_go_one_after_the_other_in_their_order() -> Non
 
     assert bench.sent == [("REMOVE", "EMAIL_HASH", 1), ("ADD", "EMAIL_HASH", 2), ("ADD", "AAID", 1)]
     files = bench.liveintent.files
-    for earlier, later in zip(files, files[1:], strict=False):
+    for earlier, later in itertools.pairwise(files):
         assert later.stored_at >= earlier.finishes_at
 
 
@@ -427,7 +429,7 @@ async def test_a_status_we_do_not_know_is_waited_for_and_told_once() -> None:
         task = bench.start(Batch({ADD: hashes(2)}))
         await bench.time.run_until(3000)
 
-    assert [line["status"] for line in logs if line["log_level"] == "error"] == ["paused"]
+    assert [line["status"] for line in logs if line["log_level"] == "error"] == ["Paused"]
     assert bench.uploader.activity[KEY].stage is UploadStage.RUNNING
     task.cancel()
 
@@ -615,3 +617,11 @@ async def _all(*tasks: "asyncio.Task[object]") -> list[object]:
 
 def test_a_signed_url_is_not_printed() -> None:
     assert "secret" not in repr(SignedUrl("https://storage.example/?sig=secret"))
+
+
+def test_nothing_is_looked_for_before_a_url_was_minted() -> None:
+    file = FileToSend(KEY, *ADD, rows=list, show=lambda _stage, _detail: None)
+    trail = Trail(AudienceId(1), frozenset(), started_at=0.0)
+
+    with pytest.raises(RuntimeError):
+        trail.sought(file, Spelling())

@@ -1,0 +1,317 @@
+"""The whole service in this process, with a Kafka cluster, a LiveIntent and a schema registry around it."""
+
+import asyncio
+import inspect
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar, overload
+
+import aiohttp
+
+from consumer.liveintent.clock import Clock
+from consumer.record import KafkaRecord
+from consumer.sandbox.embedded_kafka import CONSUMER_PROPERTIES, EmbeddedKafka
+from consumer.sandbox.liveintent_server import LiveIntentSandbox, SandboxOptions
+from consumer.sandbox.schema_registry import SchemaRegistrySandbox
+from consumer.sandbox.segment_encoders import (
+    as_avro_confluent,
+    as_avro_single_object,
+    as_json,
+    segment_event_schema,
+)
+from consumer.service import Service
+from consumer.settings import Settings, load_settings
+from consumer.telemetry.books import BooksSnapshot
+from tests.kafka_cluster import KafkaCluster
+from tests.kafka_cluster.topics import NewRecord, committed, consume_all, produce, unique_name
+from tests.scenarios.scraping import Scrape, scrape_of
+
+T = TypeVar("T")
+Event = Mapping[str, Any]
+
+HURRY = 20
+"""How many of LiveIntent's seconds pass in one of ours: back-off, polls and deadlines are minutes in real life."""
+LOOK_AGAIN_SECONDS = 0.02
+EVENTUALLY_SECONDS = 20.0
+STOP_SECONDS = 30.0
+
+# No rebalance unless a test asks for one, however slow the machine.
+PATIENT_SESSION = "10000"
+# The mock lets members rejoin until a second before the session ends.
+QUICK_SESSION = "1500"
+
+_SANDBOX = SandboxOptions(processing_seconds=0.05)
+
+
+@overload
+async def eventually(
+    condition: Callable[[], Awaitable[T]], *, seconds: float = ..., why: str = ...
+) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], *, seconds: float = ..., why: str = ...) -> T: ...
+async def eventually(
+    condition: Callable[[], object], *, seconds: float = EVENTUALLY_SECONDS, why: str = ""
+) -> object:
+    """Look until the condition holds, and return what it saw. Fails, saying `why`, when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = condition()
+        if inspect.isawaitable(seen):
+            seen = await seen
+        if seen:
+            return seen
+        assert time.monotonic() < deadline, f"not within {seconds} s: {why or 'the condition'}"
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+def hurried_clock() -> Clock:
+    """Time as LiveIntent's side of the service sees it, faster than ours. Its dates and chances are real."""
+    return Clock(
+        now=lambda: HURRY * time.monotonic(),
+        sleep=lambda seconds: asyncio.sleep(seconds / HURRY),
+    )
+
+
+class RunningService:
+    """One service, from `start` to its end. `client` makes the HTTP requests to it."""
+
+    def __init__(self, settings: Settings, client: aiohttp.ClientSession) -> None:
+        self.service = Service(settings, clock=hurried_clock())
+        self._client = client
+        self._stop = asyncio.Event()
+        self._run: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return once the service listens. Raises what it ended with, if it did not come so far."""
+        self._run = asyncio.create_task(self.service.run(self._stop))
+        await eventually(lambda: self.service.http_port or self.over, why="the service listens")
+        if self.over:
+            self._run.result()
+
+    async def stop(self) -> None:
+        """Ask it to end, as SIGTERM does, and wait until it has. Raises what it ended with. Safe to call twice."""
+        self._stop.set()
+        if self._run is not None:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._run
+
+    async def end(self) -> BaseException | None:
+        """Wait until it ends by itself; return what it ended with."""
+        assert self._run is not None
+        await asyncio.wait({self._run}, timeout=EVENTUALLY_SECONDS)
+        assert self._run.done(), "the service goes on"
+        return self._run.exception()
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._run is not None and self._run.done()
+
+    @property
+    def books(self) -> BooksSnapshot:
+        """The books, without HTTP."""
+        return self.service.books()
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions it owns."""
+        status = self.service.status()
+        return 0 if status is None else len(status.partitions)
+
+    @property
+    def finished(self) -> int:
+        """Records read and finished by this service, whatever became of them."""
+        books = self.books
+        return books.consumed - books.pending - books.released
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Ask its HTTP port; status and body."""
+        url = f"http://127.0.0.1:{self.service.http_port}{path}"
+        async with self._client.get(url) as answer:
+            return answer.status, await answer.text()
+
+    async def ready(self) -> tuple[int, str]:
+        """What /readyz says."""
+        return await self.get("/readyz")
+
+    async def scrape(self) -> Scrape:
+        """What Prometheus would see."""
+        return scrape_of((await self.get("/metrics"))[1])
+
+    async def has_committed_again(self, *, times: int = 3) -> None:
+        """Wait until the committer has come round so often: what it has not committed by then it held back."""
+        for _ in range(times):
+            await eventually(
+                partial(self._has_committed_since, await self._last_commit()),
+                why="the committer comes round",
+            )
+
+    async def _has_committed_since(self, moment: float) -> bool:
+        return await self._last_commit() > moment
+
+    async def _last_commit(self) -> float:
+        return (await self.scrape()).value("last_commit_timestamp_seconds")
+
+
+@dataclass
+class World:
+    """Everything the services of one test talk to, under names of its own."""
+
+    cluster: KafkaCluster | EmbeddedKafka
+    liveintent: LiveIntentSandbox
+    registry: SchemaRegistrySandbox
+    event_format: str
+    client: aiohttp.ClientSession
+    environ: dict[str, str]
+    partitions: int
+    schema_id: int
+    services: list[RunningService] = field(default_factory=list)
+
+    @property
+    def topic(self) -> str:
+        return self.environ["KAFKA_TOPICS"]
+
+    @property
+    def dead_letter_topic(self) -> str:
+        return self.environ["KAFKA_DEAD_LETTER_TOPIC"]
+
+    async def start_service(self, **settings: str) -> RunningService:
+        """Start one more service of the group. Settings by name; an empty text unsets one."""
+        environ = {**self.environ, **settings}
+        service = RunningService(await asyncio.to_thread(load_settings, environ), self.client)
+        self.services.append(service)
+        await service.start()
+        return service
+
+    def encoded(self, event: Event | bytes) -> bytes:
+        """The event as the bytes of a record; bytes stay as they are."""
+        match self.event_format:
+            case "avro-confluent":
+                return as_avro_confluent(event, self.schema_id)
+            case "avro-single-object":
+                return as_avro_single_object(event)
+            case _:
+                return as_json(event)
+
+    async def produce(
+        self, values: Iterable[Event | bytes], *, partition: int | None = None
+    ) -> None:
+        """Write one record each, in this order, keyed by userId."""
+        await self.produce_records(
+            NewRecord(_key_of(value), self.encoded(value), partition=partition) for value in values
+        )
+
+    async def produce_records(self, records: Iterable[NewRecord]) -> None:
+        """Write records as they are given."""
+        await asyncio.to_thread(produce, self.cluster.bootstrap_servers, self.topic, list(records))
+
+    async def committed(self) -> dict[int, int]:
+        """What the group has committed, by partition."""
+        return await asyncio.to_thread(
+            committed,
+            self.cluster.bootstrap_servers,
+            self.environ["KAFKA_GROUP_ID"],
+            self.topic,
+            range(self.partitions),
+        )
+
+    async def committed_in_all(self) -> int:
+        """The sum over the partitions: how many records are committed, on a topic without gaps."""
+        return sum((await self.committed()).values())
+
+    async def dead_letters(self) -> list[KafkaRecord]:
+        """Everything on the dead-letter topic as of now."""
+        return await asyncio.to_thread(
+            consume_all, self.cluster.bootstrap_servers, self.dead_letter_topic
+        )
+
+
+@asynccontextmanager
+async def a_world(
+    cluster: KafkaCluster | EmbeddedKafka,
+    *,
+    partitions: int = 1,
+    event_format: str = "json",
+    sandbox: SandboxOptions = _SANDBOX,
+    session_ms: str = PATIENT_SESSION,
+    **settings: str,
+) -> AsyncIterator[World]:
+    """Start what surrounds a service. When the block ends, services still running are stopped; an error passes."""
+    topic, dead_letters = unique_name("events"), unique_name("dead-letters")
+    cluster.create_topic(topic, partitions=partitions)
+    cluster.create_topic(dead_letters, partitions=1)
+    liveintent = LiveIntentSandbox(sandbox)
+    async with (
+        SchemaRegistrySandbox() as registry,
+        liveintent as url,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as client,
+    ):
+        properties = {**CONSUMER_PROPERTIES, "session.timeout.ms": session_ms}
+        environ = {
+            "LIVEINTENT_URL": url,
+            "LIVEINTENT_API_KEY": sandbox.token,
+            "LIVEINTENT_ACCOUNT_ID": str(sandbox.account_id),
+            "LIVEINTENT_DATA_PROVIDER_ID": str(sandbox.data_provider_id),
+            "LIVEINTENT_AUDIENCES": "*",
+            "LIVEINTENT_REQUESTS_PER_SECOND": "100",
+            "LIVEINTENT_CONCURRENCY": "4",
+            "UPLOAD_POLL_SECONDS": str(0.04 * HURRY),
+            "UPLOAD_POLL_MAX_SECONDS": str(0.2 * HURRY),
+            "FLUSH_SECONDS": "0.1",
+            "KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
+            "KAFKA_TOPICS": topic,
+            "KAFKA_GROUP_ID": unique_name("group"),
+            "KAFKA_DEAD_LETTER_TOPIC": dead_letters,
+            "KAFKA_FIRST_START": "earliest",
+            "KAFKA_COMMIT_SECONDS": "0.05",
+            "KAFKA_PROPERTIES": json.dumps(properties),
+            "EVENT_FORMAT": event_format,
+            "SCHEMA_REGISTRY_URL": registry.url,
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_PORT": "0",
+            **settings,
+        }
+        schema = await asyncio.to_thread(segment_event_schema)
+        world = World(
+            cluster, liveintent, registry, event_format, client, environ, partitions,
+            registry.register(f"{topic}-value", schema),
+        )  # fmt: skip
+        try:
+            yield world
+        finally:
+            await _stop_all(world.services)
+
+
+@asynccontextmanager
+async def running_service(
+    cluster: KafkaCluster | EmbeddedKafka,
+    *,
+    partitions: int = 1,
+    event_format: str = "json",
+    sandbox: SandboxOptions = _SANDBOX,
+    session_ms: str = PATIENT_SESSION,
+    **settings: str,
+) -> AsyncIterator[tuple[World, RunningService]]:
+    """Start one service and what surrounds it; the arguments are those of `a_world`."""
+    async with a_world(
+        cluster,
+        partitions=partitions,
+        event_format=event_format,
+        sandbox=sandbox,
+        session_ms=session_ms,
+        **settings,
+    ) as world:
+        yield world, await world.start_service()
+
+
+def _key_of(value: Event | bytes) -> bytes | None:
+    user = None if isinstance(value, bytes) else value.get("userId")
+    return None if user is None else str(user).encode()
+
+
+async def _stop_all(services: Iterable[RunningService]) -> None:
+    await asyncio.gather(*(service.stop() for service in services if not service.over))

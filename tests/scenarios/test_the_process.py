@@ -1,0 +1,240 @@
+"""The program as Kubernetes sees it: settings in, exit codes and JSON lines out, and signals."""
+
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from consumer.sandbox.liveintent_server import BreachKind, Fault, FaultKind, SandboxOptions
+from consumer.sandbox.oracle import Oracle
+from consumer.sandbox.segment_feed import Disorder, FeedOptions, segment_feed
+from consumer.sandbox.segment_intents import FeedItem
+from tests.kafka_cluster import KafkaCluster
+from tests.scenarios.process import LOOPBACK, ServiceProcess, eventually, service_processes
+from tests.scenarios.surroundings import Surroundings, surroundings
+
+Start = Callable[[Mapping[str, str]], ServiceProcess]
+
+REQUIRED = {
+    "LIVEINTENT_URL", "LIVEINTENT_API_KEY", "LIVEINTENT_ACCOUNT_ID", "LIVEINTENT_DATA_PROVIDER_ID",
+    "LIVEINTENT_AUDIENCES", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPICS", "KAFKA_GROUP_ID", "SCHEMA_REGISTRY_URL",
+}  # fmt: skip
+NO_CONNECTION_NEEDED = {
+    "LIVEINTENT_URL": "http://127.0.0.1:9",
+    "LIVEINTENT_API_KEY": "made-up",
+    "LIVEINTENT_ACCOUNT_ID": "7001",
+    "LIVEINTENT_DATA_PROVIDER_ID": "84",
+    "LIVEINTENT_AUDIENCES": "vip",
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+    "KAFKA_TOPICS": "events",
+    "KAFKA_GROUP_ID": "service",
+    "EVENT_FORMAT": "json",
+    "HTTP_HOST": LOOPBACK,
+    "HTTP_PORT": "0",
+}
+FEED = FeedOptions(events=3000, people=500, disorder=Disorder.NONE, undecodable=2)
+EXIT_SECONDS = 20
+ALL_DELIVERED_SECONDS = 40
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with service_processes(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def around(kafka_cluster: KafkaCluster) -> Iterator[Surroundings]:
+    with surroundings(kafka_cluster) as around:
+        yield around
+
+
+def test_without_settings_every_missing_one_stands_in_one_list(start: Start) -> None:
+    process = start({})
+
+    assert process.wait(seconds=EXIT_SECONDS) == 2
+    listed = [line.split()[1] for line in process.stderr.splitlines() if " is required" in line]
+    assert sorted(listed) == sorted(REQUIRED)
+    assert "Traceback" not in process.stderr
+    assert process.stdout == ""
+
+
+def test_a_misspelt_setting_is_told_with_the_name_it_resembles(start: Start) -> None:
+    process = start({**NO_CONNECTION_NEEDED, "LIVEINTENT_AUDIENCE": "vip"})
+
+    assert process.wait(seconds=EXIT_SECONDS) == 2
+    assert (
+        "LIVEINTENT_AUDIENCE is not a setting; did you mean LIVEINTENT_AUDIENCES?" in process.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("properties", "told"),
+    [
+        ('{"enable.idempotence": "false"}', "KAFKA_PROPERTIES must not set enable.idempotence"),
+        ('{"no.such.property": "1"}', 'No such configuration property: "no.such.property"'),
+        ('{"heartbeat.interval.ms": "soon"}', '"heartbeat.interval.ms"'),
+    ],
+)
+def test_a_kafka_property_that_cannot_be_is_told_without_a_traceback(
+    start: Start, properties: str, told: str
+) -> None:
+    process = start({**NO_CONNECTION_NEEDED, "KAFKA_PROPERTIES": properties})
+
+    assert process.wait(seconds=EXIT_SECONDS) == 2
+    assert told in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_a_port_in_use_is_told_without_a_traceback(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start({**NO_CONNECTION_NEEDED, "HTTP_PORT": str(port)})
+
+        assert process.wait(seconds=EXIT_SECONDS) == 2
+    assert f"HTTP_PORT {port}" in process.stderr
+    assert "address already in use" in process.stderr
+    assert "Traceback" not in process.stderr + process.stdout
+
+
+def test_without_a_broker_it_stays_up_and_says_why_it_is_not_ready(start: Start) -> None:
+    with refusing_port() as port:
+        address = f"{LOOPBACK}:{port}"
+        process = start({**NO_CONNECTION_NEEDED, "KAFKA_BOOTSTRAP_SERVERS": address})
+        line = process.wait_for_line("Kafka reported an error")
+
+        def told() -> str:
+            status, body = process.get("/readyz")
+            assert status == 503
+            return body if "Kafka" in body else ""
+
+        assert "_ALL_BROKERS_DOWN" in eventually("readiness names Kafka", told)
+        assert process.get("/livez")[0] == 200
+        assert line["level"] == "warning"
+        process.send(signal.SIGTERM)
+        assert process.wait(seconds=EXIT_SECONDS) == 0
+
+
+def test_what_is_printed_is_json_lines_when_nobody_watches(
+    start: Start, around: Surroundings
+) -> None:
+    process = start(around.settings)
+    process.wait_until_ready()
+
+    process.send(signal.SIGTERM)
+    assert process.wait(seconds=EXIT_SECONDS) == 0
+
+    for line in process.log_lines():
+        assert list(line)[:4] == ["ts", "level", "logger", "event"]
+    assert process.log_lines()[-1]["event"] == "Stopped."
+    assert process.stdout.endswith("\n")
+    assert process.stderr == ""
+
+
+def test_sigterm_during_an_upload_waits_for_it_and_the_next_process_delivers_the_rest(
+    start: Start, kafka_cluster: KafkaCluster
+) -> None:
+    with surroundings(kafka_cluster, options=SandboxOptions(processing_seconds=1.0)) as around:
+        early, late, oracle = halves()
+        around.produce(early, oracle)
+        first = start(around.settings)
+        eventually("an upload under way", around.uploads_under_way)
+        around.produce(late, oracle)
+
+        first.send(signal.SIGTERM)
+        assert first.wait(seconds=float(around.settings["DRAIN_SECONDS"])) == 0
+
+        assert first.log_lines()[-1]["uploads_finished"] is True
+        assert around.uploads_under_way() == []
+        assert around.committed()
+        left = around.uncommitted()
+        assert left > 0
+        second = start(around.settings)
+        around.wait_until_all_committed(seconds=ALL_DELIVERED_SECONDS)
+
+        assert around.members_as(oracle) == oracle.members()
+        assert second.metric("records_consumed_total") == left
+        assert around.breaches() == set()
+
+
+def test_a_second_signal_ends_it_at_once(start: Start, around: Surroundings) -> None:
+    around.add_fault(Fault(operation="store", kind=FaultKind.STUCK))
+    around.produce_feed(FEED)
+    process = start(around.settings)
+    eventually("an upload under way", around.uploads_under_way)
+
+    process.send(signal.SIGTERM)
+    process.wait_for_line("Stopping")
+    process.send(signal.SIGTERM)
+
+    assert process.wait(seconds=4) == 7
+    assert "second signal" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_killed_in_the_middle_it_goes_on_from_what_was_committed(
+    start: Start, around: Surroundings
+) -> None:
+    early, late, oracle = halves()
+    around.produce(early, oracle)
+    first = start(around.settings)
+    around.wait_until_all_committed(seconds=ALL_DELIVERED_SECONDS)
+    around.produce(late, oracle)
+    eventually("an upload under way", around.uploads_under_way)
+
+    first.send(signal.SIGKILL)
+    assert first.wait(seconds=EXIT_SECONDS) == -signal.SIGKILL
+    left = around.uncommitted()
+    assert left > 0
+
+    second = start(around.settings)
+    around.wait_until_all_committed(seconds=ALL_DELIVERED_SECONDS)
+    assert around.members_as(oracle) == oracle.members()
+    assert second.metric("records_consumed_total") == left
+    # The killed process's last upload may still be under way when the next one sends its first.
+    assert around.breaches() <= {BreachKind.TWO_UNFINISHED_UPLOADS}
+
+
+def test_a_refused_api_key_is_told_and_a_new_one_in_its_file_is_taken_up(
+    start: Start, around: Surroundings, tmp_path: Path
+) -> None:
+    key_file = tmp_path / "api-key"
+    key_file.write_text("not-the-key\n")
+    settings = {**around.settings, "LIVEINTENT_API_KEY_FILE": str(key_file)}
+    key = settings.pop("LIVEINTENT_API_KEY")
+    oracle = around.produce_feed(FEED)
+    process = start(settings)
+
+    line = process.wait_for_line("LiveIntent refuses our API key")
+    assert line["level"] == "error"
+    status, body = process.get("/readyz")
+    assert (status, "unauthorised" in body) == (503, True)
+    assert process.get("/livez")[0] == 200
+
+    key_file.write_text(f"{key}\n")
+    process.wait_for_line("LiveIntent accepts our API key again.")
+    around.wait_until_all_committed(seconds=ALL_DELIVERED_SECONDS)
+    assert around.members_as(oracle) == oracle.members()
+    assert process.get("/readyz")[0] == 200
+    assert len(around.dead_letters()) == FEED.undecodable
+    assert key not in process.stdout + process.stderr
+    assert "not-the-key" not in process.stdout + process.stderr
+
+
+def halves() -> tuple[list[FeedItem], list[FeedItem], Oracle]:
+    """Return the feed in two parts, and an oracle that has seen none of it."""
+    items = list(segment_feed(FEED))
+    return items[: len(items) // 2], items[len(items) // 2 :], Oracle(FEED.audiences)
+
+
+@contextmanager
+def refusing_port() -> Iterator[int]:
+    """Hold a port on which nobody listens: connections are refused, and nobody else can take it."""
+    with socket.socket() as held:
+        held.bind((LOOPBACK, 0))
+        yield held.getsockname()[1]
