@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from enum import StrEnum
 
 import structlog
 
@@ -10,6 +9,7 @@ from consumer.audience.batch import AudienceBatch
 from consumer.audience.lane import Lane, Settled
 from consumer.audience.lanes import Lanes
 from consumer.audience.membership import AudienceKey, MembershipChange
+from consumer.choices import DeliveryAck
 from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
 from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.upload_parts import UploadRefused
@@ -23,13 +23,6 @@ log = structlog.get_logger(__name__)
 _DELIVERED = Delivered()
 
 
-class Ack(StrEnum):
-    """When a change counts as delivered."""
-
-    FINISHED = "finished"
-    STORED = "stored"
-
-
 class Delivery:
     """Owns every flush. A change that is accepted ends in the ledger, or is released with its partition."""
 
@@ -40,7 +33,7 @@ class Delivery:
         uploader: Uploader,
         ledger: OffsetLedger,
         refusals: Refusals,
-        ack: Ack,
+        ack: DeliveryAck,
         metrics: Metrics,
         tasks: asyncio.TaskGroup,
         now: Callable[[], float],
@@ -159,7 +152,7 @@ class Delivery:
         def on_stored() -> None:
             nonlocal acknowledged
             self._metrics.change_stored_seconds.observe(self._now() - batch.waiting_since)
-            if self._ack is Ack.STORED:
+            if self._ack is DeliveryAck.STORED:
                 acknowledged = True
                 self._succeed(lane, batch)
 

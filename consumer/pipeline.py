@@ -14,7 +14,7 @@ reader notices that its batches are not taken, pauses, and keeps polling.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -208,7 +208,9 @@ class Pipeline:
         """Wait until there is memory for another batch and LiveIntent can be called."""
         if self._ledger.pending_bytes > self._budget.high_bytes:
             self._delivery.press()
-            while self._ledger.pending_bytes > self._budget.low_bytes:
+            while (
+                self._ledger.pending_bytes > self._budget.low_bytes and self._is_more_than_queued()
+            ):
                 self._block("memory")
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             self._delivery.relax()
@@ -226,8 +228,7 @@ class Pipeline:
             self._metrics.intake_blocked.labels(reason).set(1)
         self.blocked = reason
 
-    def queued(self, partitions: Collection[PartitionId]) -> int:
-        """Records of these partitions that wait for their turn."""
-        return sum(
-            entry.partition in partitions for _, entries in self._arrived for entry in entries
-        )
+    def _is_more_than_queued(self) -> bool:
+        """Whether anything but the queue here is unfinished: if not, only going on makes room."""
+        queued = sum(entry.record is not None for _, entries in self._arrived for entry in entries)
+        return self._ledger.books.pending > queued

@@ -1,10 +1,12 @@
 """Fixtures every test may ask for, and the rules every test runs under."""
 
 import inspect
+import logging
 import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from blockbuster import BlockBuster
 from hypothesis import settings
 
@@ -68,6 +70,17 @@ def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
     else:
         with EmbeddedCluster() as embedded:
             yield embedded
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a test configures of the logs: the level of one would hide the lines another looks for."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

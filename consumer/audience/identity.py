@@ -7,20 +7,11 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
 from consumer.audience.membership import Identifier, IdentifierType
-
-
-class EmailHash(StrEnum):
-    """The hashes of an email that LiveIntent takes; in this order wherever they are listed."""
-
-    MD5 = "md5"
-    SHA1 = "sha1"
-    SHA256 = "sha256"
-
+from consumer.choices import EmailHash
 
 DeviceIdType = Literal[IdentifierType.AAID, IdentifierType.IDFA]
 

@@ -52,17 +52,21 @@ def check(
         ),
     ] = _ANSWER_SECONDS,
 ) -> None:
-    """Look at everything the service needs: settings, Kafka, topics and rights, schemas, LiveIntent, audiences.
+    """Look at everything the service needs, and say what stands in its way.
 
-    Changes nothing: joins no group, commits no offset, writes no record, creates no audience, uploads no file. Every
-    check is made, whatever the others find, each once and without retries; a failed one says what to do.
+    Settings, Kafka, topics and our rights on them, where the group would
+    start, schemas, LiveIntent, our API key, and each audience.
 
-    Exits with 0 when nothing failed (warnings do not count), 3 when something did, 2 when the settings cannot be used.
+    Changes nothing: joins no group, commits no offset, writes no record,
+    creates no audience, uploads no file. Every check is made once, whatever
+    the others find; a failed one says what to do.
 
-    Examples:
-      segment-liveintent check --env-file production.env
+    Exits with 0 when nothing failed (warnings do not count), 3 when something
+    did, 2 when the settings cannot be used.
 
-      segment-liveintent check --live --json | jq 'select(.result == "failed")'
+    Example: segment-liveintent check --env-file production.env
+
+    Example: segment-liveintent check --live --json | jq -r .detail
     """
     configure_logs(LogLevel.ERROR, LogFormat.AUTO, stream=sys.stderr)
     settings = load_settings(os.environ, env_file=env_file, property_problems=property_problems)

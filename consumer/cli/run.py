@@ -12,6 +12,7 @@ import typer
 import uvloop
 
 from consumer.errors import ForcedStop
+from consumer.kafka.connection import property_problems
 from consumer.service import Service
 from consumer.settings import Settings, load_settings
 from consumer.telemetry.logs import configure_logs
@@ -37,10 +38,16 @@ def run(env_file: EnvFile = None) -> None:
 
     Example: segment-liveintent run --env-file production.env
     """
-    settings = load_settings(os.environ, env_file=env_file)
+    settings = load_settings(os.environ, env_file=env_file, property_problems=property_problems)
     configure_logs(settings.log_level, settings.log_format, stream=sys.stdout)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
+        try:
+            runner.run(serve(settings))
+        except ForcedStop as error:
+            # Leaving in good order would wait for threads, which may hang on a dead broker or file system.
+            typer.echo(error, err=True)
+            sys.stdout.flush()
+            os._exit(error.exit_code)
 
 
 async def serve(settings: Settings) -> None:

@@ -43,11 +43,13 @@ def sandbox(
 ) -> None:
     """Serve a stand-in for LiveIntent's Audiences API, until Ctrl-C or SIGTERM.
 
-    For trying the service, and for rehearsing trouble: it goes wrong when told to, tells who ended up in an audience,
-    and notes what a client does against the contract. It keeps everything in memory. It is not LiveIntent, and nothing
-    leaves this machine.
+    For trying the service, and for rehearsing trouble: it goes wrong when
+    told to, tells who ended up in an audience, and notes what a client does
+    against the contract. It keeps everything in memory. It is not LiveIntent,
+    and nothing leaves this machine.
 
-    Prints where it is and what to set. The service speaks plain http only to its own machine.
+    Prints where it is and what to set. The service speaks plain http only to
+    its own machine.
 
     Example: segment-liveintent sandbox --port 8081 --processing-seconds 5
     """

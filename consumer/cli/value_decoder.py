@@ -6,13 +6,14 @@ from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
 
+from consumer.choices import EventFormat
 from consumer.cli.event_values import is_avro
 from consumer.cli.explanation import Decode
 from consumer.errors import CheckFailed
 from consumer.record import Ignored, KafkaRecord, Rejected
 from consumer.segment.event import SegmentEvent
 from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
-from consumer.segment.framing import EventFormat, SchemaRef, describe
+from consumer.segment.framing import SchemaRef, describe
 from consumer.segment.schemas import SchemaLookup
 from consumer.service.assembly import schemas_for
 from consumer.settings import EventSettings, load_part
@@ -40,7 +41,7 @@ def value_decoder(environ: Mapping[str, str], *, env_file: Path | None = None) -
 
 class _AvroDecoder:
     def __init__(self, settings: EventSettings) -> None:
-        event_format = EventFormat(settings.event_format.value)
+        event_format = settings.event_format
         self._schemas = _FetchedSchemas(settings)
         self._decoder = EventDecoder(
             event_format=event_format,

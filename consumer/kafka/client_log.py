@@ -73,16 +73,24 @@ class ClientErrors:
     def __init__(self, *, metrics: Metrics, now: Callable[[], float]) -> None:
         self._metrics = metrics
         self._pace = OncePerMinute(now)
+        self._now = now
+        self._last: str | None = None
+        self._last_at = 0.0
 
     def note(self, error: KafkaError, *, topic: str | None = None) -> None:
         """Count one error; nothing needs to be done about it here."""
         self._metrics.kafka_errors.labels(error.name()).inc()
+        self._last, self._last_at = f"{error.name()}, {redacted(error.str())}", self._now()
         held_back = self._pace.ask(error.name())
         if held_back is not None:
             log.warning(
                 "Kafka reported an error; the client goes on by itself.",
                 code=error.name(), text=redacted(error.str()), topic=topic, held_back=held_back,
             )  # fmt: skip
+
+    def last(self, *, within_seconds: float) -> str | None:
+        """The latest error, for people, unless it is older than this. It may be over by now."""
+        return self._last if self._now() - self._last_at <= within_seconds else None
 
 
 def is_fatal(error: KafkaError) -> bool:

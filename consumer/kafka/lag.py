@@ -24,6 +24,7 @@ from consumer.kafka.offset_ledger import PartitionId
 from consumer.telemetry.metrics import Metrics
 
 _ANSWER_SECONDS = 5.0
+_SOON_SECONDS = 1.0
 _NOT_KNOWN = float("nan")
 _LATEST = cast("OffsetSpec", OffsetSpec.latest())  # type: ignore[no-untyped-call] # the package's own omission
 
@@ -96,10 +97,13 @@ class LagWatch:
         """Why Kafka could not be asked the last time; None when it answered."""
 
     async def run(self) -> None:
-        """Ask every interval, until cancelled."""
+        """Ask every interval, until cancelled; soon again while an assigned partition's end is not known yet."""
         while True:
             await self.ask()
-            await asyncio.sleep(self._interval_seconds)
+            is_known = bool(self.lags) and all(lag.end is not None for lag in self.lags.values())
+            await asyncio.sleep(
+                self._interval_seconds if is_known else min(self._interval_seconds, _SOON_SECONDS)
+            )
 
     async def ask(self) -> None:
         """Ask Kafka once and refresh. When Kafka does not answer, what it said last stands."""

@@ -91,7 +91,7 @@ class PollLoop:
             assignment=self.assignment, bridge=bridge, metrics=metrics, now=now
         )
         self._guard = CallbackGuard()
-        self._errors = ClientErrors(metrics=metrics, now=now)
+        self.errors = ClientErrors(metrics=metrics, now=now)
         self._last_commit: LastCommit | None = None
         self._full_since: float | None = None
 
@@ -105,9 +105,9 @@ class PollLoop:
         consumer: Consumer | None = None
         try:
             consumer = self._open()
-            while self._last_commit is None:
+            while (last := self._told_to_stop(consumer)) is None:
                 self._turn(consumer)
-            self._finish(consumer, self._last_commit)
+            self._finish(consumer, last)
         except SegmentLiveIntentError as error:
             self._fail(error)
         except KafkaException as error:
@@ -138,8 +138,11 @@ class PollLoop:
         )
         return consumer
 
-    def _turn(self, consumer: Consumer) -> None:
+    def _told_to_stop(self, consumer: Consumer) -> LastCommit | None:
         self._run_commands(consumer)
+        return self._last_commit
+
+    def _turn(self, consumer: Consumer) -> None:
         self._find_starts(consumer)
         if not self._waits_for_room(consumer):
             self._hand_over(self._poll(consumer, _POLL_SECONDS))
@@ -207,7 +210,7 @@ class PollLoop:
         try:
             starts = self._starts.found(consumer, self.assignment.owns)
         except KafkaException as error:
-            self._errors.note(error.args[0])
+            self.errors.note(error.args[0])
             return
         except OffsetsUnknown as error:
             # The thread goes on, so that the other partitions' last commits can be made.
@@ -266,12 +269,12 @@ class PollLoop:
             case _ if is_fatal(error):
                 raise _fatal(error)
             case _:
-                self._errors.note(error, topic=message.topic())
+                self.errors.note(error, topic=message.topic())
 
     def _on_client_error(self, error: KafkaError) -> None:
         if is_fatal(error):
             raise _fatal(error)
-        self._errors.note(error)
+        self.errors.note(error)
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         self.commits.answer(self._consumer, error, partitions)

@@ -105,6 +105,7 @@ class Rebalances:
 
     def _forget(self, partitions: Sequence[PartitionId]) -> None:
         self._taken_away.update(partitions)
+        self.came_back.difference_update(partitions)
         self._assignment.remove(partitions)
 
     def _commit(self, consumer: Consumer, offsets: Sequence[CommitOffset]) -> None:

@@ -130,6 +130,10 @@ class RecordReader:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
+    def last_error(self, *, within_seconds: float) -> str | None:
+        """What the Kafka client reported last, recovered from or not; None if that was too long ago, or never."""
+        return self._polling.errors.last(within_seconds=within_seconds)
+
     @property
     def last_poll(self) -> float | None:
         """When the poll loop last came round, on `now`'s clock; None before it first did."""

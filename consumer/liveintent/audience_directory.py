@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import structlog
 
 from consumer.audience.membership import AudienceKey, is_audience_name
+from consumer.choices import OnArchived, OnDeleted
 from consumer.liveintent.api_calls import AudienceCalls
 from consumer.liveintent.audience_lookup import AudienceFinder, Unreadable
 from consumer.liveintent.clock import Clock
-from consumer.liveintent.policies import Account, DirectoryPolicy, OnArchived, OnDeleted
+from consumer.liveintent.policies import Account, DirectoryPolicy
 from consumer.liveintent.shapes import AudienceId, AudienceRow
 from consumer.liveintent.upload_outcome import Refused, Success
 from consumer.telemetry.metrics import Metrics

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from consumer.choices import AudienceLookup
 from consumer.liveintent.api_calls import AudienceCalls
 from consumer.liveintent.exchange import Decided
-from consumer.liveintent.policies import Account, AudienceLookup
+from consumer.liveintent.policies import Account
 from consumer.liveintent.shapes import AudienceRow, OffsetPage
 from consumer.liveintent.upload_outcome import Success
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from consumer.choices import OnArchived, OnDeleted
 from consumer.liveintent.audience_directory import ARCHIVED, _precedence, _usable
-from consumer.liveintent.policies import DirectoryPolicy, OnArchived, OnDeleted
+from consumer.liveintent.policies import DirectoryPolicy
 from consumer.liveintent.shapes import AudienceId, AudienceRow
 
 

@@ -5,9 +5,9 @@ LiveIntent publishes no limits, deadlines or spellings of an upload's action; ev
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
+from consumer.choices import AudienceLookup, OnArchived, OnDeleted
 from consumer.liveintent.retry_schedule import RetrySchedule
 
 
@@ -109,28 +109,6 @@ class UploadPolicy:
     spelling: Spelling = field(default_factory=Spelling)
     max_rows_per_upload: int = 500_000
     """More rows of one action and type go in several files, one after the other."""
-
-
-class AudienceLookup(StrEnum):
-    """How audiences are looked for first; a 400 makes us go on to the next way."""
-
-    SEARCH_V2 = "search_v2"
-    SEARCH_V1 = "search_v1"
-    LIST = "list"
-
-
-class OnArchived(StrEnum):
-    """What to do with an audience that only exists archived."""
-
-    FAIL = "fail"
-    ACTIVATE = "activate"
-
-
-class OnDeleted(StrEnum):
-    """What to do with an audience that only exists deleted."""
-
-    FAIL = "fail"
-    CREATE = "create"
 
 
 @dataclass(frozen=True, slots=True)

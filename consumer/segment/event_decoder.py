@@ -7,10 +7,11 @@ from typing import cast
 
 from fastavro import schemaless_reader
 
+from consumer.choices import EventFormat
 from consumer.record import Ignored, IgnoreReason, KafkaRecord, Rejected, RejectReason
 from consumer.segment import strict_avro
 from consumer.segment.event import SegmentEvent, event_from
-from consumer.segment.framing import EventFormat, SchemaRef, unframe
+from consumer.segment.framing import SchemaRef, unframe
 from consumer.segment.json_text import BadJson, parse_json
 from consumer.segment.schemas import (
     LoadedSchema,

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NewType
 
+from consumer.choices import EventFormat
 from consumer.record import Rejected, RejectReason
 
 RegistryId = NewType("RegistryId", int)
@@ -20,14 +20,6 @@ _CONFLUENT_MAGIC = 0
 _CONFLUENT_PREFIX_BYTES = 5
 _SINGLE_OBJECT_MAGIC = b"\xc3\x01"
 _SINGLE_OBJECT_PREFIX_BYTES = 10
-
-
-class EventFormat(StrEnum):
-    """How values are framed on the topic. A setting, never guessed: bare bytes can look like any of them."""
-
-    AVRO_CONFLUENT = "avro-confluent"
-    AVRO_SINGLE_OBJECT = "avro-single-object"
-    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)

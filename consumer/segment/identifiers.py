@@ -3,13 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from consumer.audience.identity import (
-    DeviceIdType,
-    EmailHash,
-    device_identifier,
-    email_identifier,
-)
+from consumer.audience.identity import DeviceIdType, device_identifier, email_identifier
 from consumer.audience.membership import Action, Identifier, IdentifierType
+from consumer.choices import EmailHash
 from consumer.segment.event import SegmentEvent
 
 _NOTHING: Mapping[str, object] = {}

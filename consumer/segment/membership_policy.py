@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from consumer.audience.identity import EmailHash
 from consumer.audience.membership import AudienceKey
+from consumer.choices import EmailHash
 from consumer.segment.addressing import DESTINATION
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import aiohttp
 from prometheus_client import CollectorRegistry
 
-from consumer.audience.identity import EmailHash
 from consumer.audience.lanes import FlushPolicy, Lanes
 from consumer.audience.latest_state import LatestState
 from consumer.audience.membership import AudienceKey
-from consumer.delivery import Ack, Delivery
+from consumer.choices import EventFormat
+from consumer.delivery import Delivery
 from consumer.kafka.connection import (
     ISOLATION_LEVEL,
     KafkaConnection,
@@ -24,8 +24,8 @@ from consumer.kafka.connection import (
 from consumer.kafka.dead_letters import DeadLetterLimit, DeadLetters
 from consumer.kafka.lag import LagWatch
 from consumer.kafka.offset_committer import OffsetCommitter
-from consumer.kafka.offset_ledger import Entry, OffsetLedger
-from consumer.kafka.record_reader import RecordReader
+from consumer.kafka.offset_ledger import UNFINISHED_OVERHEAD_BYTES, Entry, OffsetLedger
+from consumer.kafka.record_reader import IntakeLimits, RecordReader
 from consumer.liveintent.audience_directory import AudienceDirectory
 from consumer.liveintent.audiences_api import AudiencesApi
 from consumer.liveintent.client import LiveIntentClient
@@ -33,11 +33,8 @@ from consumer.liveintent.clock import Clock
 from consumer.liveintent.exchange import Exchange
 from consumer.liveintent.policies import (
     Account,
-    AudienceLookup,
     DirectoryPolicy,
     LiveIntentLimits,
-    OnArchived,
-    OnDeleted,
     Spelling,
     StoreHeaders,
     UploadPolicy,
@@ -48,7 +45,6 @@ from consumer.liveintent.uploader import Uploader
 from consumer.pipeline import MemoryBudget, Pipeline
 from consumer.refusals import Refusals
 from consumer.segment.event_decoder import EventDecoder
-from consumer.segment.framing import EventFormat
 from consumer.segment.membership_policy import MembershipPolicy
 from consumer.segment.patient_registry import PatientRegistry
 from consumer.segment.registry_client import (
@@ -128,7 +124,7 @@ async def assemble(
     liveintent = await _liveintent(settings, stack, metrics, clock=clock)
     delivery = Delivery(
         lanes=_lanes(settings), uploader=liveintent.uploader, ledger=ledger, refusals=refusals,
-        ack=Ack(settings.delivery_ack.value), metrics=metrics, tasks=tasks, now=now,
+        ack=settings.delivery_ack, metrics=metrics, tasks=tasks, now=now,
     )  # fmt: skip
     schemas = await schemas_for(settings, stack, metrics)
     budget_bytes = settings.memory_budget_mb * _MEBIBYTE
@@ -141,7 +137,7 @@ async def assemble(
 
     pipeline = Pipeline(
         decoder=EventDecoder(
-            event_format=EventFormat(settings.event_format.value), schemas=schemas,
+            event_format=settings.event_format, schemas=schemas,
             max_value_bytes=settings.event_max_bytes, metrics=metrics,
         ),
         schemas=schemas, policy=policy_from(settings), ledger=ledger, delivery=delivery, refusals=refusals,
@@ -152,6 +148,7 @@ async def assemble(
     reader = RecordReader(
         properties=consumer, topics=settings.kafka_topics, first_start=settings.kafka_first_start, listener=pipeline,
         loop=asyncio.get_running_loop(), metrics=metrics, drain_seconds=REVOKE_DRAIN_SECONDS,
+        limits=_intake_limits(budget_bytes),
     )  # fmt: skip
     pipeline.taken = reader.taken
     return Parts(
@@ -169,6 +166,15 @@ async def assemble(
     )  # fmt: skip
 
 
+def _intake_limits(budget_bytes: int) -> IntakeLimits:
+    """What may wait for its turn: with what each record costs beside its bytes, a quarter of the budget at most."""
+    share, usual = budget_bytes // 8, IntakeLimits()
+    return IntakeLimits(
+        records=min(usual.records, share // UNFINISHED_OVERHEAD_BYTES),
+        size_bytes=min(usual.size_bytes, share),
+    )
+
+
 def policy_from(settings: MembershipSettings) -> MembershipPolicy:
     """What the customer decided about audiences, as the rules want it."""
     return MembershipPolicy(
@@ -179,7 +185,7 @@ def policy_from(settings: MembershipSettings) -> MembershipPolicy:
         consent_categories=frozenset(settings.segment_consent_categories),
         string_booleans=settings.membership_string_booleans,
         valueless_journey_steps=settings.membership_valueless_journey_steps,
-        email_hashes=tuple(EmailHash(each.value) for each in settings.email_hashes),
+        email_hashes=settings.email_hashes,
     )
 
 
@@ -187,7 +193,7 @@ async def schemas_for(
     settings: EventSettings, stack: AsyncExitStack, metrics: Metrics | None
 ) -> Schemas | None:
     """Where the configured format finds its schemas; None for JSON."""
-    match EventFormat(settings.event_format.value):
+    match settings.event_format:
         case EventFormat.JSON:
             return None
         case EventFormat.AVRO_SINGLE_OBJECT:
@@ -265,9 +271,9 @@ def _dead_letter_limit(settings: Settings) -> DeadLetterLimit | None:
 def _directory_policy(settings: Settings) -> DirectoryPolicy:
     return DirectoryPolicy(
         auto_create=settings.liveintent_auto_create,
-        on_archived=OnArchived(settings.liveintent_on_archived.value),
-        on_deleted=OnDeleted(settings.liveintent_on_deleted.value),
-        audience_lookup=AudienceLookup(settings.liveintent_audience_lookup.value),
+        on_archived=settings.liveintent_on_archived,
+        on_deleted=settings.liveintent_on_deleted,
+        audience_lookup=settings.liveintent_audience_lookup,
         name_prefix=settings.liveintent_audience_name_prefix,
     )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from prometheus_client import CollectorRegistry
 
-from consumer.errors import SegmentLiveIntentError
+from consumer.errors import SegmentLiveIntentError, SettingsError
 from consumer.liveintent.clock import Clock
 from consumer.service.assembly import Parts, assemble
 from consumer.service.report import Report
@@ -80,11 +80,14 @@ class Service:
             parts, settings, started_at=datetime.now(UTC), now=time.monotonic
         )
         report.register()
-        self.http_port = await stack.enter_async_context(
-            serve_health(
-                report, parts.metrics.registry, host=settings.http_host, port=settings.http_port
+        host, port = settings.http_host, settings.http_port
+        try:
+            self.http_port = await stack.enter_async_context(
+                serve_health(report, parts.metrics.registry, host=host, port=port)
             )
-        )
+        except OSError as error:
+            problem = f"HTTP_PORT {port} on HTTP_HOST {host} cannot be served: {error.strerror}."
+            raise SettingsError([problem]) from error
         log.info(
             "Started.",
             version=VERSION, group=settings.kafka_group_id, topics=list(settings.kafka_topics),

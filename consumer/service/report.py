@@ -1,5 +1,6 @@
 """What the running service says of itself: live, ready, status, books."""
 
+import math
 import os
 import socket
 import time
@@ -30,6 +31,9 @@ _WHY_BLOCKED = {
     "unauthorised": "LiveIntent refuses our API key",
     "circuit_open": "LiveIntent keeps failing",
 }
+
+# While brokers are gone the client tries, and says so, at least every ten seconds unless told otherwise.
+_ERRORS_COUNT_SECONDS = 60.0
 
 # Far above the longest legal turn of the poll loop, a revoke with its drain and its synchronous commit.
 POLL_LOOP_STUCK_SECONDS = 120.0
@@ -150,9 +154,18 @@ class Report:
             )
         if parts.committer.last_error is not None:
             holds.append(Hold("committing offsets is held back", parts.committer.last_error))
+        if (error := self._why_unassigned()) is not None:
+            holds.append(Hold("Kafka gives us no partitions", error))
         if parts.lag.last_error is not None:
             holds.append(Hold("Kafka does not answer", parts.lag.last_error))
         return tuple(holds)
+
+    def _why_unassigned(self) -> str | None:
+        """What Kafka's client said last. To have no partitions may also be right: replicas can outnumber them."""
+        if self._parts.reader.assignment:
+            return None
+        recent = _ERRORS_COUNT_SECONDS if self._parts.pipeline.ever_assigned else math.inf
+        return self._parts.reader.last_error(within_seconds=recent)
 
     def _token_refused(self) -> bool:
         return self._parts.exchange.health.blocked is Blocked.UNAUTHORISED

@@ -3,7 +3,7 @@
 `service` reads the settings; parts of the program receive plain values.
 """
 
-from consumer.settings.choices import (
+from consumer.choices import (
     AudienceLookup,
     DeliveryAck,
     EmailHash,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from consumer.settings.choices import AudienceLookup, OnArchived, OnDeleted
+from consumer.choices import AudienceLookup, OnArchived, OnDeleted
 from consumer.settings.parsing import Count, EncryptedUrl, HeaderSecret, HttpHeaders, Line, Seconds
 from consumer.settings.part import SECRET, Part
 

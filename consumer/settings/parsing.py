@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from consumer.settings.choices import FirstStart
+from consumer.choices import FirstStart
 from consumer.settings.secret import Secret
 
 # The same rule as consumer.audience.membership.is_audience_name, which this layer may not import; a test holds

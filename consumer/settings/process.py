@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from consumer.settings.choices import DeliveryAck, LogFormat, LogLevel
+from consumer.choices import DeliveryAck, LogFormat, LogLevel
 from consumer.settings.parsing import Count, Line, Seconds, UpperCase
 from consumer.settings.part import Part
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, DirectoryPath, Field, ValidationInfo, field_validator
 
-from consumer.settings.choices import EmailHash, EventFormat
+from consumer.choices import EmailHash, EventFormat
 from consumer.settings.parsing import (
     AUDIENCE_NAME,
     AUDIENCE_NAME_MAX,

@@ -8,9 +8,9 @@ import fastavro
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from consumer.choices import EventFormat
 from consumer.segment.event import SegmentEvent
 from consumer.segment.event_decoder import EventDecoder
-from consumer.segment.framing import EventFormat
 from consumer.segment.schemas import LocalSchemas, default_schemas_directory, fingerprint_of
 from tests.builders import a_record
 

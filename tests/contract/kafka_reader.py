@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from prometheus_client import CollectorRegistry
@@ -15,15 +16,23 @@ from consumer.kafka.first_start import FirstStartPoint
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from consumer.kafka.record_reader import IntakeLimits, RecordBatch, RecordReader
 from consumer.record import KafkaRecord
-from consumer.sandbox.embedded_kafka import CONSUMER_PROPERTIES, EmbeddedKafka
+from consumer.sandbox.embedded_kafka import CONSUMER_PROPERTIES
 from consumer.settings import FirstStart
 from consumer.telemetry.metrics import Metrics
+
+
+class Cluster(Protocol):
+    """The embedded cluster, or a real one."""
+
+    @property
+    def bootstrap_servers(self) -> str: ...
+
 
 TOPIC = "events"
 GROUP = "segment-liveintent"
 
 
-def produce(kafka: EmbeddedKafka, count: int, *, topic: str = TOPIC, partitions: int = 1) -> None:
+def produce(kafka: Cluster, count: int, *, topic: str = TOPIC, partitions: int = 1) -> None:
     """Write records round-robin, each naming itself: value b"0", b"1", ..."""
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "linger.ms": 5})
     for number in range(count):
@@ -32,7 +41,7 @@ def produce(kafka: EmbeddedKafka, count: int, *, topic: str = TOPIC, partitions:
 
 
 def committed(
-    kafka: EmbeddedKafka,
+    kafka: Cluster,
     partitions: Iterable[int] = (0,),
     *,
     topic: str = TOPIC,
@@ -47,9 +56,7 @@ def committed(
         consumer.close()
 
 
-def commit_as_member(
-    kafka: EmbeddedKafka, offsets: Mapping[int, int], *, topic: str = TOPIC
-) -> None:
+def commit_as_member(kafka: Cluster, offsets: Mapping[int, int], *, topic: str = TOPIC) -> None:
     """Commit offsets in the group's name, before it has members."""
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": GROUP})
     try:
@@ -67,6 +74,19 @@ async def until(condition: Callable[[], object], *, seconds: float = 15.0, why: 
     while not condition():
         assert time.monotonic() < deadline, why or "the condition did not come true"
         await asyncio.sleep(0.005)
+
+
+async def until_committed(
+    kafka: Cluster, *offsets: int, topic: str = TOPIC, group: str = GROUP
+) -> None:
+    """Wait until the group has committed these offsets for partitions 0, 1, ..."""
+    deadline = time.monotonic() + 15
+    found: list[int] = []
+    while found != list(offsets):
+        assert time.monotonic() < deadline, f"committed is {found}, not {offsets}"
+        found = await asyncio.to_thread(
+            committed, kafka, range(len(offsets)), topic=topic, group=group
+        )
 
 
 @dataclass
@@ -151,9 +171,10 @@ class Member:
 
 @asynccontextmanager
 async def reading(
-    kafka: EmbeddedKafka,
+    kafka: Cluster,
     *,
     topics: Sequence[str] = (TOPIC,),
+    group: str = GROUP,
     first_start: FirstStartPoint | None = FirstStart.EARLIEST,
     listener: Listener | None = None,
     drain_seconds: float = 1.0,
@@ -164,7 +185,7 @@ async def reading(
     own = {name.replace("_", "."): value for name, value in properties.items()}
     # The mock lets members of a group rejoin until a second before the session ends.
     quick = {**CONSUMER_PROPERTIES, "session.timeout.ms": "1500"}
-    connection = KafkaConnection(kafka.bootstrap_servers, GROUP, properties={**quick, **own})
+    connection = KafkaConnection(kafka.bootstrap_servers, group, properties={**quick, **own})
     listener = listener or Listener()
     metrics = Metrics(CollectorRegistry())
     reader = RecordReader(

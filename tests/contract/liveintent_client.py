@@ -86,7 +86,7 @@ class Rig:
             schedule=RetrySchedule(first_seconds=0.02, max_seconds=0.1),
             circuit_schedule=RetrySchedule(first_seconds=0.1, max_seconds=0.3),
         )
-        self.api = AudiencesApi(client, self.exchange)
+        self.api = AudiencesApi(client, self.exchange, page_size=5)
         account = Account(sandbox.options.account_id, sandbox.options.data_provider_id)
         self.directory = AudienceDirectory(self.api, account, directory, metrics, clock=clock)
         self.uploader = Uploader(

@@ -19,7 +19,7 @@ ONE = PartitionId(TOPIC, 1)
 class Watched:
     """A lag watch, and what the reader would tell it."""
 
-    def __init__(self, kafka: EmbeddedKafka) -> None:
+    def __init__(self, kafka: EmbeddedKafka, *, interval_seconds: float = 0.01) -> None:
         self.assignment = [ZERO, ONE]
         self.positions: dict[PartitionId, int] = {}
         self.metrics = Metrics(CollectorRegistry())
@@ -30,7 +30,7 @@ class Watched:
             assignment=lambda: self.assignment,
             positions=lambda: self.positions,
             metrics=self.metrics,
-            interval_seconds=0.01,
+            interval_seconds=interval_seconds,
         )
 
     def metric(self, name: str, partition: int) -> float | None:
@@ -128,3 +128,15 @@ async def test_with_nothing_assigned_nothing_is_asked(kafka: EmbeddedKafka) -> N
     await asyncio.wait_for(watched.watch.ask(), 1)
 
     assert watched.watch.lags == {}
+
+
+async def test_lag_is_known_soon_after_partitions_were_assigned(kafka: EmbeddedKafka) -> None:
+    watched = Watched(kafka, interval_seconds=3600)
+    watched.assignment = []
+    running = asyncio.create_task(watched.watch.run())
+    await asyncio.sleep(0)
+    watched.assignment = [ZERO]
+
+    await until(lambda: ZERO in watched.watch.lags and watched.watch.lags[ZERO].end == 10)
+
+    running.cancel()

@@ -22,6 +22,7 @@ from tests.contract.kafka_reader import (
     produce,
     reading,
     until,
+    until_committed,
 )
 
 
@@ -412,9 +413,7 @@ async def test_two_members_that_start_together_take_no_partition_for_an_added_on
     ):
         await until(lambda: first.listener.owned and second.listener.owned)
         await until(lambda: len(first.listener.owned) + len(second.listener.owned) == 2)
-        async with asyncio.timeout(15):
-            while await committed_now(kafka, 0, 1) != [10, 10]:
-                await asyncio.sleep(0.01)
+        await until_committed(kafka, 10, 10)
         await asyncio.to_thread(produce, kafka, 2, partitions=2)
         await until(lambda: len(first.listener.records) + len(second.listener.records) >= 2)
 

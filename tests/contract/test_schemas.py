@@ -7,10 +7,10 @@ from pathlib import Path
 import fastavro
 import pytest
 
+from consumer.choices import EventFormat
 from consumer.record import KafkaRecord
 from consumer.segment.event import EventType, SegmentEvent
 from consumer.segment.event_decoder import EventDecoder
-from consumer.segment.framing import EventFormat
 from consumer.segment.schemas import LocalSchemas, fingerprint_of
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumer.choices import EventFormat
 from consumer.record import Ignored, Rejected
 from consumer.segment.event import EventType, SegmentEvent
 from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
-from consumer.segment.framing import EventFormat, RegistryId, SchemaRef
+from consumer.segment.framing import RegistryId, SchemaRef
 from consumer.segment.schemas import (
     LoadedSchema,
     LocalSchemas,

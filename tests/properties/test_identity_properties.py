@@ -1,13 +1,9 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.audience.identity import (
-    EmailHash,
-    device_identifier,
-    email_identifier,
-    normalise_email,
-)
+from consumer.audience.identity import device_identifier, email_identifier, normalise_email
 from consumer.audience.membership import IdentifierType
+from consumer.choices import EmailHash
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=80)  # lone surrogates too
 SPACE = st.text(

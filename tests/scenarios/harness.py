@@ -23,6 +23,7 @@ from consumer.sandbox.segment_encoders import (
     as_json,
     segment_event_schema,
 )
+from consumer.sandbox.segment_intents import FeedItem
 from consumer.service import Service
 from consumer.settings import Settings, load_settings
 from consumer.telemetry.books import BooksSnapshot
@@ -41,8 +42,8 @@ STOP_SECONDS = 30.0
 
 # No rebalance unless a test asks for one, however slow the machine.
 PATIENT_SESSION = "10000"
-# The mock lets members rejoin until a second before the session ends.
-QUICK_SESSION = "1500"
+# The mock lets members rejoin until a second before the session ends, and a cooperative rebalance has two rounds.
+QUICK_SESSION = "2000"
 
 _SANDBOX = SandboxOptions(processing_seconds=0.05)
 
@@ -128,6 +129,11 @@ class RunningService:
         books = self.books
         return books.consumed - books.pending - books.released
 
+    async def has_finished(self, records: int) -> None:
+        """Wait until it has finished so many records, and not one more."""
+        await eventually(lambda: self.finished >= records, why=f"{records} records are finished")
+        assert self.finished == records
+
     async def get(self, path: str) -> tuple[int, str]:
         """Ask its HTTP port; status and body."""
         url = f"http://127.0.0.1:{self.service.http_port}{path}"
@@ -183,8 +189,8 @@ class World:
         """Start one more service of the group. Settings by name; an empty text unsets one."""
         environ = {**self.environ, **settings}
         service = RunningService(await asyncio.to_thread(load_settings, environ), self.client)
-        self.services.append(service)
         await service.start()
+        self.services.append(service)
         return service
 
     def encoded(self, event: Event | bytes) -> bytes:
@@ -209,6 +215,15 @@ class World:
         """Write records as they are given."""
         await asyncio.to_thread(produce, self.cluster.bootstrap_servers, self.topic, list(records))
 
+    async def produce_feed(self, items: Iterable[FeedItem]) -> None:
+        """Write records of a generated feed."""
+        await self.produce_records(NewRecord(item.key, self.encoded(item.value)) for item in items)
+
+    def members(self) -> dict[str, dict[str, set[str]]]:
+        """Who is in every audience LiveIntent has."""
+        names = {audience.name for audience in self.liveintent.audiences()}
+        return {name: self.liveintent.members(name) for name in names}
+
     async def committed(self) -> dict[int, int]:
         """What the group has committed, by partition."""
         return await asyncio.to_thread(
@@ -222,6 +237,15 @@ class World:
     async def committed_in_all(self) -> int:
         """The sum over the partitions: how many records are committed, on a topic without gaps."""
         return sum((await self.committed()).values())
+
+    async def all_committed(self, records: int) -> None:
+        """Wait until so many records are committed, and not one more."""
+
+        async def enough() -> bool:
+            return await self.committed_in_all() >= records
+
+        await eventually(enough, why=f"{records} records are committed")
+        assert await self.committed_in_all() == records
 
     async def dead_letters(self) -> list[KafkaRecord]:
         """Everything on the dead-letter topic as of now."""

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,11 +112,17 @@ class ServiceProcess:
         finally:
             connection.close()
 
+    def metrics(self) -> dict[str, float]:
+        """Return what /metrics says, without our prefix, each sample summed over its labels; others are 0."""
+        sums: defaultdict[str, float] = defaultdict(float)
+        for family in text_string_to_metric_families(self.get("/metrics")[1]):
+            for sample in family.samples:
+                sums[sample.name.removeprefix(f"{PREFIX}_")] += sample.value
+        return sums
+
     def metric(self, name: str) -> float:
-        """Return a metric's value from /metrics, summed over its labels; 0 for one without samples."""
-        families = text_string_to_metric_families(self.get("/metrics")[1])
-        wanted = f"{PREFIX}_{name}"
-        return sum(s.value for family in families for s in family.samples if s.name == wanted)
+        """Return one of `metrics`."""
+        return self.metrics()[name]
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -149,8 +156,12 @@ class ServiceProcess:
         assert self.running, f"waited for {what}, but {self}"
 
 
+Start = Callable[[Mapping[str, str]], ServiceProcess]
+"""Starts a process with these settings."""
+
+
 @contextmanager
-def service_processes(directory: Path) -> Iterator[Callable[[Mapping[str, str]], ServiceProcess]]:
+def service_processes(directory: Path) -> Iterator[Start]:
     """Yield a starter of processes, each of which is gone when the block ends, whatever happens in it."""
     started: list[ServiceProcess] = []
 
@@ -167,5 +178,5 @@ def service_processes(directory: Path) -> Iterator[Callable[[Mapping[str, str]],
 
 def _surroundings() -> dict[str, str]:
     """What Python itself and a measurement of coverage need: a developer's own settings must not reach the process."""
-    wanted = ("PATH", "HOME", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG")
+    wanted = ("PATH", "HOME", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG")
     return {name: os.environ[name] for name in wanted if name in os.environ}

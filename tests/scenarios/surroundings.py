@@ -78,8 +78,8 @@ class Surroundings:
             "LIVEINTENT_REQUESTS_PER_SECOND": "500",
             "LIVEINTENT_CONCURRENCY": "8",
             "SEGMENT_CONSENT_CATEGORIES": CONSENT_CATEGORY,
-            "UPLOAD_POLL_SECONDS": "0.1",
-            "UPLOAD_POLL_MAX_SECONDS": "0.5",
+            "UPLOAD_POLL_SECONDS": "0.05",
+            "UPLOAD_POLL_MAX_SECONDS": "0.2",
             "FLUSH_SECONDS": "0.5",
             "KAFKA_BOOTSTRAP_SERVERS": self.cluster.bootstrap_servers,
             "KAFKA_TOPICS": self.topic,
@@ -177,4 +177,3 @@ def surroundings(
         yield around
     finally:
         around.stop()
-

@@ -2,11 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.audience import identity, membership
+from consumer.audience import membership
 from consumer.errors import SettingsError
 from consumer.settings import (
     KNOWN_NAMES,
-    EmailHash,
     load_settings,
 )
 from consumer.settings.parsing import AUDIENCE_NAME, AUDIENCE_NAME_MAX
@@ -194,6 +193,5 @@ def test_settings_and_events_agree_on_what_an_audience_name_is(name: str) -> Non
     assert (AUDIENCE_NAME.fullmatch(name) is not None) == membership.is_audience_name(name)
 
 
-def test_settings_and_members_agree_on_the_limits_and_the_hashes() -> None:
+def test_settings_and_members_agree_on_the_limits() -> None:
     assert membership.AUDIENCE_NAME_MAX == AUDIENCE_NAME_MAX
-    assert [h.value for h in identity.EmailHash] == [h.value for h in EmailHash]

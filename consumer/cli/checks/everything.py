@@ -7,7 +7,7 @@ from typing import TypeVar
 from consumer.cli.checks.findings import Check, Finding, Result, ok, warning
 from consumer.cli.checks.kafka import kafka_findings
 from consumer.cli.checks.liveintent import look_at_liveintent
-from consumer.cli.checks.schemas import schema_findings
+from consumer.cli.checks.schemas import schema_finding
 from consumer.cli.checks.uploads import upload_findings
 from consumer.liveintent.policies import Spelling
 from consumer.settings import Settings
@@ -23,13 +23,15 @@ async def findings(settings: Settings, *, seconds: float, live: bool) -> AsyncIt
     yield ok(Check.SETTINGS, "all in order")
     async for finding in _in_threads(kafka_findings(settings, seconds=seconds)):
         yield finding
-    async for finding in schema_findings(settings, seconds=seconds):
-        yield finding
-    async for finding in _liveintent(settings, seconds=seconds, live=live):
+    yield await schema_finding(settings, seconds=seconds)
+    async for finding in liveintent_findings(settings, seconds=seconds, live=live):
         yield finding
 
 
-async def _liveintent(settings: Settings, *, seconds: float, live: bool) -> AsyncIterator[Finding]:
+async def liveintent_findings(
+    settings: Settings, *, seconds: float, live: bool
+) -> AsyncIterator[Finding]:
+    """Look at LiveIntent, one attempt of at most `seconds` for each question."""
     async with look_at_liveintent(settings, seconds=seconds) as look:
         reached = await look.reach()
         yield reached

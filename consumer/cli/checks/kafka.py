@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from consumer.cli.checks.findings import Check, Finding, failed, ok, warning
 from consumer.errors import OffsetsUnknown
@@ -58,37 +59,56 @@ def _topic_findings(inspection: KafkaInspection, settings: KafkaSettings) -> Ite
     rules = inspection.rules([*settings.kafka_topics, settings.kafka_dead_letter_topic])
     for topic in settings.kafka_topics:
         found = inspection.topic(topic)
-        yield _source_topic(topic, found, rules[topic])
+        yield _topic(_READ, topic, found, allowed=rules[topic].may_read)
         if isinstance(found, TopicFound):
             yield _start(inspection, settings, topic, partitions=found.partitions)
-    largest = [rules[topic].most_bytes for topic in settings.kafka_topics]
-    yield from _dead_letter_topic(
-        inspection, settings.kafka_dead_letter_topic, rules, largest_bytes=max(largest)
-    )
+    topic = settings.kafka_dead_letter_topic
+    yield _topic(_WRITE, topic, inspection.topic(topic), allowed=rules[topic].may_write)
+    largest_bytes = max(rules[topic].most_bytes for topic in settings.kafka_topics)
+    yield from _dead_letter_warnings(topic, rules[topic], largest_bytes=largest_bytes)
 
 
-def _source_topic(
-    topic: str, found: TopicFound | NoTopic | KafkaTrouble, rules: TopicRules
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What we want of a topic, and where it is set."""
+
+    check: Check
+    setting: str
+    right: str
+    verb: str
+
+
+_READ = _Use(Check.TOPIC, "KAFKA_TOPICS", right="READ", verb="read it")
+_WRITE = _Use(Check.DEAD_LETTER_TOPIC, "KAFKA_DEAD_LETTER_TOPIC", right="WRITE", verb="write to it")
+
+
+def _topic(
+    use: _Use, topic: str, found: TopicFound | NoTopic | KafkaTrouble, *, allowed: bool | None
 ) -> Finding:
     match found:
         case KafkaTrouble(kind, reason):
-            return failed(Check.TOPIC, reason, subject=topic, advice=_ADVICE[kind])
+            return failed(use.check, reason, subject=topic, advice=_ADVICE[kind])
         case NoTopic():
             return failed(
-                Check.TOPIC,
+                use.check,
                 "does not exist, or we may not see it",
                 subject=topic,
-                advice="Correct KAFKA_TOPICS, create the topic, or grant our user READ on it.",
+                advice=f"Create it, correct {use.setting}, or grant our user {use.right} on it.",
+            )
+        case TopicFound() if allowed is False:
+            return failed(
+                use.check,
+                f"exists, but we may not {use.verb}",
+                subject=topic,
+                advice=f"Grant our user {use.right} on it.",
             )
         case TopicFound(partitions):
-            if rules.may_read is False:
-                return failed(
-                    Check.TOPIC,
-                    "exists, but we may not read it",
-                    subject=topic,
-                    advice=f"Grant our user READ on the topic {topic}.",
-                )
-            return ok(Check.TOPIC, _counted(partitions, "partition"), subject=topic)
+            told = (
+                f"; the brokers do not tell whether we may {use.verb}"
+                if allowed is None
+                else f", and we may {use.verb}"
+            )
+            return ok(use.check, _counted(partitions, "partition") + told, subject=topic)
 
 
 def _start(
@@ -118,42 +138,6 @@ def _start_in_words(starts: Sequence[PartitionStart], settings: KafkaSettings) -
     if new := reasons[StartReason.NEW_PARTITION]:
         text += f"; {_counted(new, 'new partition')} will be read from the beginning"
     return text
-
-
-def _dead_letter_topic(
-    inspection: KafkaInspection,
-    topic: str,
-    all_rules: Mapping[str, TopicRules],
-    *,
-    largest_bytes: int,
-) -> Iterator[Finding]:
-    rules = all_rules[topic]
-    match inspection.topic(topic):
-        case KafkaTrouble(kind, reason):
-            yield failed(Check.DEAD_LETTER_TOPIC, reason, subject=topic, advice=_ADVICE[kind])
-        case NoTopic():
-            yield failed(
-                Check.DEAD_LETTER_TOPIC,
-                "does not exist, or we may not see it",
-                subject=topic,
-                advice="Create it, grant our user WRITE and DESCRIBE on it, or correct KAFKA_DEAD_LETTER_TOPIC.",
-            )
-        case TopicFound(partitions):
-            if rules.may_write is False:
-                yield failed(
-                    Check.DEAD_LETTER_TOPIC,
-                    "exists, but we may not write to it",
-                    subject=topic,
-                    advice=f"Grant our user WRITE on the topic {topic}.",
-                )
-            else:
-                writable = "" if rules.may_write is None else ", we may write to it"
-                yield ok(
-                    Check.DEAD_LETTER_TOPIC,
-                    _counted(partitions, "partition") + writable,
-                    subject=topic,
-                )
-            yield from _dead_letter_warnings(topic, rules, largest_bytes=largest_bytes)
 
 
 def _dead_letter_warnings(

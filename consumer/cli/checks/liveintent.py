@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from consumer.choices import AudienceLookup
 from consumer.cli.checks.findings import Check, Finding, failed, ok, warning
 from consumer.cli.checks.liveintent_trouble import once, trouble_finding
 from consumer.liveintent.audience_lookup import AudienceFinder, Unreadable
@@ -14,15 +15,7 @@ from consumer.liveintent.audiences_api import AudiencesApi
 from consumer.liveintent.client import LiveIntentClient
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.exchange import Decided
-from consumer.liveintent.policies import (
-    Account,
-    AudienceLookup,
-    DirectoryPolicy,
-    LiveIntentLimits,
-    OnArchived,
-    OnDeleted,
-    Timeouts,
-)
+from consumer.liveintent.policies import Account, DirectoryPolicy, LiveIntentLimits, Timeouts
 from consumer.liveintent.shapes import AudienceId, AudienceRow, CursorPage, OffsetPage
 from consumer.liveintent.single_attempt import SingleAttempts
 from consumer.liveintent.token import Token
@@ -176,9 +169,9 @@ _REFUSAL_ADVICE: Mapping[Prospect, str] = {
 def _policy(settings: Settings) -> DirectoryPolicy:
     return DirectoryPolicy(
         auto_create=settings.liveintent_auto_create,
-        on_archived=OnArchived(settings.liveintent_on_archived.value),
-        on_deleted=OnDeleted(settings.liveintent_on_deleted.value),
-        audience_lookup=AudienceLookup(settings.liveintent_audience_lookup.value),
+        on_archived=settings.liveintent_on_archived,
+        on_deleted=settings.liveintent_on_deleted,
+        audience_lookup=settings.liveintent_audience_lookup,
         name_prefix=settings.liveintent_audience_name_prefix,
     )
 

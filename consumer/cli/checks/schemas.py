@@ -1,16 +1,16 @@
 """Where the schemas of Segment's events come from: the schema registry, or a directory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import aiohttp
 
 from consumer.cli.checks.findings import Check, Finding, failed, ok
 from consumer.errors import SettingsError
 from consumer.segment.registry_client import (
+    Found,
     NotFound,
     RegistryClient,
-    Unavailable,
     basic_authorization,
     bearer_authorization,
     no_authorization,
@@ -21,17 +21,19 @@ from consumer.settings import EventFormat, EventSettings
 # The greatest there can be. A registry of Confluent's kind answers that it has none, to those it lets in: the same
 # request the service makes, and every such registry knows it, while not all list subjects or types.
 _UNUSED_SCHEMA = 2**31 - 1
+_NO_REGISTRY = "not a registry's answer"
+_NO_ANSWER = "no answer in time"
 
 
-async def schema_findings(settings: EventSettings, *, seconds: float) -> AsyncIterator[Finding]:
+async def schema_finding(settings: EventSettings, *, seconds: float) -> Finding:
     """Look at where EVENT_FORMAT finds its schemas, waiting at most `seconds` for the answer."""
     match settings.event_format:
         case EventFormat.AVRO_CONFLUENT:
-            yield await _registry(settings, seconds)
+            return await _registry(settings, seconds)
         case EventFormat.AVRO_SINGLE_OBJECT:
-            yield await asyncio.to_thread(_directory, settings)
+            return await asyncio.to_thread(_directory, settings)
         case EventFormat.JSON:
-            yield ok(Check.SCHEMAS, "none needed: EVENT_FORMAT is json")
+            return ok(Check.SCHEMAS, "none needed: EVENT_FORMAT is json")
 
 
 def _directory(settings: EventSettings) -> Finding:
@@ -61,14 +63,15 @@ async def _registry(settings: EventSettings, seconds: float) -> Finding:
             timeout_seconds=seconds,
         )
         answer = await client.get(f"/schemas/ids/{_UNUSED_SCHEMA}")
-    if isinstance(answer, Unavailable):
-        return failed(Check.SCHEMA_REGISTRY, answer.reason, advice=_advice(answer.reason))
-    lets_us_in = (
-        "answers"
-        if isinstance(answer, NotFound)
-        else "answers, and has a schema of the greatest number"
+    if isinstance(answer, Found | NotFound):
+        return ok(Check.SCHEMA_REGISTRY, "answers, and lets us read")
+    reason = answer.reason
+    told = reason.startswith("HTTP ") or reason in {_NO_REGISTRY, _NO_ANSWER}
+    return failed(
+        Check.SCHEMA_REGISTRY,
+        reason if told else f"no connection ({reason})",
+        advice=_advice(reason),
     )
-    return ok(Check.SCHEMA_REGISTRY, lets_us_in)
 
 
 def _authorization(settings: EventSettings) -> Callable[[], str | None]:
@@ -87,7 +90,7 @@ def _advice(reason: str) -> str:
             "Check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN, "
             "and that they may read schemas."
         )
-    if reason == "HTTP 404" or reason.startswith("not a registry"):
+    if reason in {"HTTP 404", _NO_REGISTRY}:
         return "Check SCHEMA_REGISTRY_URL: what answers there is no registry with the Confluent API. A path may be missing."
     return (
         "Check SCHEMA_REGISTRY_URL, and that the registry runs and this machine may connect to it."

@@ -3,13 +3,9 @@ import unicodedata
 
 import pytest
 
-from consumer.audience.identity import (
-    EmailHash,
-    device_identifier,
-    email_identifier,
-    normalise_email,
-)
+from consumer.audience.identity import device_identifier, email_identifier, normalise_email
 from consumer.audience.membership import Identifier, IdentifierType
+from consumer.choices import EmailHash
 
 ALL = tuple(EmailHash)
 MD5 = "b51ff2af98e2f5e13c52caf71b9a8b40"

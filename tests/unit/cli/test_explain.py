@@ -10,7 +10,7 @@ import structlog
 import typer
 from typer.testing import CliRunner, Result
 
-from consumer.audience.identity import EmailHash
+from consumer.choices import EmailHash
 from consumer.cli.event_values import EventValue
 from consumer.cli.explain import explain
 from consumer.cli.explain_view import as_json_line, as_text, summary

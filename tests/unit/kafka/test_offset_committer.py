@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from consumer.kafka.offset_committer import OffsetCommitter
 from consumer.kafka.offset_ledger import CommitOffset
 from consumer.telemetry.metrics import Metrics
+from tests.contract.kafka_reader import until
 
 SEVEN = CommitOffset("events", 0, 7, 0)
 NINE = CommitOffset("events", 0, 9, 0)
@@ -132,13 +133,10 @@ def test_with_nothing_to_commit_offsets_count_as_up_to_date(scene: Scene) -> Non
 async def test_it_commits_every_interval_until_it_is_cancelled(scene: Scene) -> None:
     scene.source.finished = [SEVEN]
     running = asyncio.create_task(scene.committer.run())
-    async with asyncio.timeout(5):
-        while not scene.reader.asked:
-            await asyncio.sleep(0)
-        scene.source.finished = [NINE]
-        scene.reader.answer()
-        while len(scene.reader.asked) < 2:
-            await asyncio.sleep(0.001)
+    await until(lambda: scene.reader.asked)
+    scene.source.finished = [NINE]
+    scene.reader.answer()
+    await until(lambda: len(scene.reader.asked) == 2)
     running.cancel()
 
     assert scene.reader.asked == [[SEVEN], [NINE]]

@@ -7,9 +7,10 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from consumer.audience.membership import AudienceKey
+from consumer.choices import AudienceLookup, OnArchived, OnDeleted
 from consumer.liveintent import audience_lookup
 from consumer.liveintent.audience_directory import AudienceDirectory, AudienceRefused
-from consumer.liveintent.policies import AudienceLookup, DirectoryPolicy, OnArchived, OnDeleted
+from consumer.liveintent.policies import DirectoryPolicy
 from consumer.liveintent.shapes import AudienceId
 from consumer.liveintent.upload_outcome import OutcomeUnknown, Refused
 from consumer.telemetry.metrics import PREFIX, Metrics

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.liveintent.shapes import (
@@ -136,6 +136,7 @@ FIELDS = st.dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(JSON | FIELDS)
 def test_any_json_is_read_or_is_an_unexpected_shape(body: object) -> None:
     for read in (

@@ -7,11 +7,12 @@ import fastavro
 import pytest
 from prometheus_client import CollectorRegistry
 
+from consumer.choices import EventFormat
 from consumer.record import Ignored, IgnoreReason, Rejected, RejectReason
 from consumer.segment import event_decoder, strict_avro
 from consumer.segment.event import EventType, SegmentEvent
 from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
-from consumer.segment.framing import EventFormat, RegistryId, SchemaRef
+from consumer.segment.framing import RegistryId, SchemaRef
 from consumer.segment.schemas import (
     LoadedSchema,
     LocalSchemas,

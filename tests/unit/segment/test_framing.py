@@ -1,14 +1,8 @@
 import pytest
 
+from consumer.choices import EventFormat
 from consumer.record import Rejected, RejectReason
-from consumer.segment.framing import (
-    EventFormat,
-    Fingerprint,
-    Framed,
-    RegistryId,
-    describe,
-    unframe,
-)
+from consumer.segment.framing import Fingerprint, Framed, RegistryId, describe, unframe
 
 CONFLUENT = b"\x00\x00\x00\x01\x02body"
 SINGLE_OBJECT = b"\xc3\x01\x8f\x5c\x39\x3f\x1a\xd5\x75\x72body"

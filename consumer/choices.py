@@ -1,10 +1,10 @@
-"""The closed choices among the settings. A member's value is what the operator writes."""
+"""The closed choices an operator makes. A member's value is what is written in a setting; everyone uses these."""
 
 from enum import StrEnum
 
 
 class AudienceLookup(StrEnum):
-    """How an audience is searched for by name."""
+    """How an audience is looked for by name first; when LiveIntent refuses one way, the next is tried."""
 
     SEARCH_V2 = "search_v2"
     SEARCH_V1 = "search_v1"
@@ -33,7 +33,7 @@ class DeliveryAck(StrEnum):
 
 
 class EmailHash(StrEnum):
-    """The hashes LiveIntent takes for an email address."""
+    """The hashes LiveIntent takes for an email address; in this order wherever they are listed."""
 
     MD5 = "md5"
     SHA1 = "sha1"
@@ -41,7 +41,7 @@ class EmailHash(StrEnum):
 
 
 class EventFormat(StrEnum):
-    """How a record's value holds the event."""
+    """How a record's value holds the event. Never guessed: bare bytes can look like any of them."""
 
     AVRO_CONFLUENT = "avro-confluent"
     AVRO_SINGLE_OBJECT = "avro-single-object"

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Builds the image from the Dockerfile, without a docker engine and without pulling a base, and runs it.
+#
+# For Debian, as root. Installs buildah, podman, runc and debootstrap where they are missing, makes a base of Debian and
+# its Python in place of the Dockerfile's own, and needs about two minutes. Everything lives in one temporary folder,
+# which is removed at the end. What this cannot show is the published base image: its Python version, its size, its flaws.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/segment-liveintent-image.XXXXXX")
+base=localhost/segment-liveintent-base
+image=localhost/segment-liveintent
+store=(--storage-driver vfs --root "$work/storage" --runroot "$work/run")
+
+builder() { buildah "${store[@]}" "$@"; }
+engine() { podman "${store[@]}" --runtime runc --tmpdir "$work/engine" "$@"; }
+
+clean_up() {
+  engine rm --all --force --time 0 >/dev/null 2>&1 || true
+  builder rm --all >/dev/null 2>&1 || true
+  builder rmi --all --force >/dev/null 2>&1 || true
+  rm -rf --one-file-system "$work"
+}
+trap clean_up EXIT
+
+say() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
+fail() {
+  printf 'FAILED: %s\n' "$*" >&2
+  exit 1
+}
+
+# As Kubernetes runs it: any user, nothing writable, no rights. The limits are there because runc may not raise them here.
+confined=(--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --read-only --read-only-tmpfs=false
+  --cap-drop ALL --security-opt no-new-privileges)
+in_image() { engine run --rm "${confined[@]}" "$@"; }
+
+[[ $(id -u) == 0 ]] || fail "this needs root: debootstrap makes a root file system"
+missing=()
+for tool in buildah podman runc debootstrap; do
+  command -v "$tool" >/dev/null || missing+=("$tool")
+done
+if ((${#missing[@]})); then
+  say "installing ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+say "making a base"
+mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$release" "$work/base" "$mirror" \
+  >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; fail "debootstrap"; }
+container=$(builder from scratch)
+builder add --quiet "$container" "$work/base" / >/dev/null
+builder commit --quiet "$container" "$base" >/dev/null
+builder rm "$container" >/dev/null
+rm -rf --one-file-system "$work/base"
+
+say "building the image"
+# The certificates of this machine, for pip: it may reach its index through a proxy.
+builder build --quiet --isolation chroot --volume /etc/ssl/certs:/etc/ssl/certs:ro \
+  --build-arg "BASE_IMAGE=$base" --tag "$image" "$root" >"$work/build.log" 2>&1 ||
+  { tail -n 40 "$work/build.log" >&2; fail "the image does not build"; }
+
+say "looking at it"
+[[ $(builder inspect --type image --format '{{.OCIv1.Config.User}}' "$image") == 10001:10001 ]] ||
+  fail "the user is not the numeric 10001:10001"
+in_image --entrypoint python3 "$image" -c '
+import importlib.util, os, sys
+assert (os.getuid(), os.getgid()) == (10001, 10001), "another user runs it"
+assert not importlib.util.find_spec("tests"), "the tests are in the image"
+' || fail "what is inside"
+
+say "running it"
+in_image "$image" --help >/dev/null || fail "--help"
+code=0
+in_image "$image" >/dev/null 2>"$work/unset.txt" || code=$?
+[[ $code == 2 ]] || fail "with nothing set, run exits with $code instead of 2"
+grep -q 'LIVEINTENT_URL is required' "$work/unset.txt" || fail "with nothing set, run does not say what is missing"
+
+say "playing the demo in it"
+in_image "$image" demo --once --events 500 >"$work/demo.txt" 2>&1 || { cat "$work/demo.txt" >&2; fail "the demo"; }
+
+say "stopping it by a signal"
+engine run --detach --name stopped "${confined[@]}" "$image" sandbox >/dev/null
+for _ in $(seq 100); do
+  engine logs stopped 2>/dev/null | grep -q LIVEINTENT_URL && break
+  sleep 0.1
+done
+engine stop --time 10 stopped >/dev/null
+[[ $(engine inspect stopped --format '{{.State.ExitCode}}') == 0 ]] || fail "SIGTERM does not end it with 0"
+
+size() { builder images --format '{{.Size}}' "$1"; }
+say "the image is fine: $(size "$image"), of which the base is $(size "$base")"
