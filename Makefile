@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 EVENTS ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka coverage lint format bench lock pictures clean
+.PHONY: help demo test test-kafka test-metrics coverage lint format bench lock pictures clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -18,14 +18,17 @@ demo: $(VENV)/.runtime ## Run the whole system in one process: embedded Kafka, L
 	@$(BIN)/segment-liveintent demo --once --events $(EVENTS)
 
 test: $(VENV)/.dev ## Run every test that needs nothing but Python
-	@$(BIN)/python -m pytest -m "not kafka"
+	@$(BIN)/python -m pytest -m "not kafka and not promtool"
 
 test-kafka: $(VENV)/.dev ## Run the integration tests against a real Apache Kafka (needs Java 17+ and Maven)
-	@TEST_KAFKA=real $(BIN)/python -m pytest tests/contract tests/scenarios --timeout 600
+	@TEST_KAFKA=real $(BIN)/python -m pytest tests/contract tests/scenarios tests/faults -m "not promtool" --timeout 600
+
+test-metrics: $(VENV)/.dev ## Have promtool check what /metrics says (needs Prometheus's promtool)
+	@$(BIN)/python -m pytest -m promtool
 
 coverage: $(VENV)/.dev ## Run the tests and hold branch coverage against its floors
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -m "not kafka" -q
+	@$(BIN)/python -m coverage run -m pytest -m "not kafka and not promtool" -q
 	@$(BIN)/python -m coverage combine --quiet || true
 	@$(BIN)/python -m coverage report --fail-under 95
 	@$(BIN)/python -m tests.repo.pure_modules | xargs $(BIN)/python -m coverage report --fail-under 100 --include

@@ -46,7 +46,9 @@ if ((${#missing[@]})); then
 fi
 
 say "making a base"
+# shellcheck disable=SC2016 # apt fills it in
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
+# shellcheck disable=SC1091 # not ours
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$release" "$work/base" "$mirror" \
   >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; fail "debootstrap"; }

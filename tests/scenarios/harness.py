@@ -266,8 +266,8 @@ async def a_world(
 ) -> AsyncIterator[World]:
     """Start what surrounds a service. When the block ends, services still running are stopped; an error passes."""
     topic, dead_letters = unique_name("events"), unique_name("dead-letters")
-    cluster.create_topic(topic, partitions=partitions)
-    cluster.create_topic(dead_letters, partitions=1)
+    await asyncio.to_thread(cluster.create_topic, topic, partitions=partitions)
+    await asyncio.to_thread(cluster.create_topic, dead_letters, partitions=1)
     liveintent = LiveIntentSandbox(sandbox)
     async with (
         SchemaRegistrySandbox() as registry,

@@ -145,15 +145,16 @@ class ServiceProcess:
         self._watch.stdin.close()
 
     def _while_running(self, what: str, look: Callable[[], T], *, seconds: float) -> T:
+        def look_while_running() -> T:
+            seen = look()
+            assert seen or self.running, f"waited for {what}, but {self}"
+            return seen
+
         try:
-            return eventually(what, lambda: look() or self._still_running(what), seconds=seconds)
+            return eventually(what, look_while_running, seconds=seconds)
         except TimeoutError as error:
             message = f"{error}: {self}"
             raise TimeoutError(message) from None
-
-    def _still_running(self, what: str) -> Any:
-        """Return nothing to see, unless there never will be."""
-        assert self.running, f"waited for {what}, but {self}"
 
 
 Start = Callable[[Mapping[str, str]], ServiceProcess]

@@ -156,6 +156,12 @@ def check_one_audience_per_name(around: Surroundings) -> None:
 def check_books(run: Run) -> None:
     for process in run.living:
         books = process.metrics()
-        ends = ("delivered_total", "ignored_total", "dead_lettered_total", "released_total", "pending")
+        ends = (
+            "delivered_total",
+            "ignored_total",
+            "dead_lettered_total",
+            "released_total",
+            "pending",
+        )
         assert books["records_consumed_total"] == sum(books[f"records_{end}"] for end in ends)
         assert books["records_pending"] == 0
