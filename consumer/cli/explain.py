@@ -15,7 +15,7 @@ from consumer.cli.explain_view import as_json_line, as_text, summary
 from consumer.cli.explanation import Explanation, Verdict, explain_events
 from consumer.cli.run import EnvFile
 from consumer.cli.value_decoder import value_decoder
-from consumer.service.assembly import policy_from
+from consumer.service.from_settings import policy_from
 from consumer.settings import LogFormat, LogLevel, load_membership_settings
 from consumer.telemetry.logs import configure_logs
 

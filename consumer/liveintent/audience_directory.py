@@ -137,7 +137,7 @@ class AudienceDirectory:
         if not rows and known is not None and await self._is_active(known.id):
             # Renamed at LiveIntent, or not searchable yet. The id is what counts.
             return self._remember(key, known.id, young=False)
-        if usable := _usable(rows):
+        if usable := usable_rows(rows):
             return self._settle_on(key, usable, checked=known is not None)
         self._known.pop(key, None)
         return await self._without_active(key, name, rows)
@@ -145,7 +145,7 @@ class AudienceDirectory:
     async def _without_active(
         self, key: AudienceKey, name: str, rows: Sequence[AudienceRow]
     ) -> AudienceId | AudienceRefused | _Undecided:
-        archived = sorted((row for row in rows if row.status == ARCHIVED), key=_precedence)
+        archived = sorted((row for row in rows if row.status == ARCHIVED), key=precedence)
         if archived:
             return await self._archived(key, archived[0])
         if rows and self._policy.on_deleted is OnDeleted.FAIL:
@@ -216,7 +216,7 @@ class AudienceDirectory:
         for wait in (*waits, *self._policy.settle_waits_seconds):
             await self._clock.sleep(wait)
             rows = await self._finder.find(name)
-            found = [] if isinstance(rows, Unreadable) else _usable(rows)
+            found = [] if isinstance(rows, Unreadable) else usable_rows(rows)
             if found and (audience is None or any(row.id == audience for row in found)):
                 break
         return found
@@ -225,7 +225,7 @@ class AudienceDirectory:
         self, key: AudienceKey, usable: Sequence[AudienceRow], *, checked: bool = False
     ) -> AudienceId:
         self._unsettled.discard(key)
-        winner = min(usable, key=_precedence)
+        winner = min(usable, key=precedence)
         self._note_conflict(key, winner, usable)
         age_seconds = (self._clock.utc_now() - winner.created_at).total_seconds()
         return self._remember(
@@ -267,11 +267,12 @@ class AudienceDirectory:
         return self._clock.now() - known.checked_at >= self._policy.recheck_seconds
 
 
-def _usable(rows: Sequence[AudienceRow]) -> list[AudienceRow]:
+def usable_rows(rows: Sequence[AudienceRow]) -> list[AudienceRow]:
     """The Active ones; without any, those whose status is a word we do not know: rather that than a second audience."""
     active = [row for row in rows if row.status == ACTIVE]
     return active or [row for row in rows if row.status not in {ARCHIVED, DELETED}]
 
 
-def _precedence(row: AudienceRow) -> tuple[object, ...]:
+def precedence(row: AudienceRow) -> tuple[object, ...]:
+    """Sort key: of several audiences of one name the earliest created is used, then the lowest id, by every replica."""
     return (row.created_at, row.id)

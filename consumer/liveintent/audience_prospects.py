@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from consumer.choices import OnArchived, OnDeleted
-from consumer.liveintent.audience_directory import ARCHIVED, _precedence, _usable
+from consumer.liveintent.audience_directory import ARCHIVED, precedence, usable_rows
 from consumer.liveintent.policies import DirectoryPolicy
 from consumer.liveintent.shapes import AudienceId, AudienceRow
 
@@ -32,11 +32,11 @@ class Foretold:
 
 def foretell(rows: Sequence[AudienceRow], policy: DirectoryPolicy) -> Foretold:
     """What the service would do, given every audience of one name."""
-    if usable := sorted(_usable(rows), key=_precedence):
+    if usable := sorted(usable_rows(rows), key=precedence):
         first, *others = usable
         return Foretold(Prospect.USE, first.id, tuple(row.id for row in others))
     if archived := [row for row in rows if row.status == ARCHIVED]:
-        first = min(archived, key=_precedence)
+        first = min(archived, key=precedence)
         refuses = policy.on_archived is OnArchived.FAIL
         return Foretold(Prospect.REFUSE_ARCHIVED if refuses else Prospect.ACTIVATE, first.id)
     if rows and policy.on_deleted is OnDeleted.FAIL:

@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry
 
 from consumer.audience.lanes import FlushPolicy, Lanes
 from consumer.audience.latest_state import LatestState
-from consumer.audience.membership import AudienceKey
 from consumer.choices import EventFormat
 from consumer.delivery import Delivery
 from consumer.kafka.connection import (
@@ -33,29 +32,27 @@ from consumer.liveintent.clock import Clock
 from consumer.liveintent.exchange import Exchange
 from consumer.liveintent.policies import (
     Account,
-    DirectoryPolicy,
     LiveIntentLimits,
-    Spelling,
     StoreHeaders,
-    UploadPolicy,
-    UploadTimes,
 )
 from consumer.liveintent.token import Token
 from consumer.liveintent.uploader import Uploader
 from consumer.pipeline import MemoryBudget, Pipeline
 from consumer.refusals import Refusals
 from consumer.segment.event_decoder import EventDecoder
-from consumer.segment.membership_policy import MembershipPolicy
 from consumer.segment.patient_registry import PatientRegistry
 from consumer.segment.registry_client import (
     RegistryClient,
-    basic_authorization,
-    bearer_authorization,
-    no_authorization,
 )
 from consumer.segment.schema_registry import RegistrySchemas
 from consumer.segment.schemas import LocalSchemas, Schemas, default_schemas_directory
-from consumer.settings import EventSettings, MembershipSettings, Settings
+from consumer.service.from_settings import (
+    directory_policy,
+    policy_from,
+    registry_authorization,
+    upload_policy,
+)
+from consumer.settings import EventSettings, Settings
 from consumer.telemetry.build import VERSION
 from consumer.telemetry.metrics import Metrics
 
@@ -175,20 +172,6 @@ def _intake_limits(budget_bytes: int) -> IntakeLimits:
     )
 
 
-def policy_from(settings: MembershipSettings) -> MembershipPolicy:
-    """What the customer decided about audiences, as the rules want it."""
-    return MembershipPolicy(
-        audiences=frozenset(AudienceKey(name) for name in settings.listed_audiences),
-        every_audience=settings.serves_every_audience,
-        name_prefix=settings.liveintent_audience_name_prefix,
-        integration_names=frozenset(settings.segment_integration_names),
-        consent_categories=frozenset(settings.segment_consent_categories),
-        string_booleans=settings.membership_string_booleans,
-        valueless_journey_steps=settings.membership_valueless_journey_steps,
-        email_hashes=settings.email_hashes,
-    )
-
-
 async def schemas_for(
     settings: EventSettings, stack: AsyncExitStack, metrics: Metrics | None
 ) -> Schemas | None:
@@ -202,19 +185,10 @@ async def schemas_for(
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
             )
-            authorization = no_authorization
-            if (token := settings.schema_registry_token) is not None:
-                authorization = lambda: bearer_authorization(token.read())  # noqa: E731
-            elif (
-                settings.schema_registry_username is not None
-                and (password := settings.schema_registry_password) is not None
-            ):
-                user_name = settings.schema_registry_username
-                authorization = lambda: basic_authorization(user_name, password.read())  # noqa: E731
             client = RegistryClient(
                 session,
                 settings.schema_registry_url or "",
-                authorization=authorization,
+                authorization=registry_authorization(settings),
                 metrics=metrics,
             )
             return RegistrySchemas(PatientRegistry(client), metrics=metrics)
@@ -250,8 +224,8 @@ async def _liveintent(
     )
     api = AudiencesApi(client, exchange, page_size=limits.page_size)
     account = Account(settings.liveintent_account_id, settings.liveintent_data_provider_id)
-    directory = AudienceDirectory(api, account, _directory_policy(settings), metrics, clock=clock)
-    uploader = Uploader(api, directory, metrics, clock=clock, policy=_upload_policy(settings))
+    directory = AudienceDirectory(api, account, directory_policy(settings), metrics, clock=clock)
+    uploader = Uploader(api, directory, metrics, clock=clock, policy=upload_policy(settings))
     return _LiveIntent(exchange, directory, uploader)
 
 
@@ -266,32 +240,3 @@ def _dead_letter_limit(settings: Settings) -> DeadLetterLimit | None:
     if settings.dead_letter_limit == 0:
         return None
     return DeadLetterLimit(settings.dead_letter_limit, settings.dead_letter_limit_seconds)
-
-
-def _directory_policy(settings: Settings) -> DirectoryPolicy:
-    return DirectoryPolicy(
-        auto_create=settings.liveintent_auto_create,
-        on_archived=settings.liveintent_on_archived,
-        on_deleted=settings.liveintent_on_deleted,
-        audience_lookup=settings.liveintent_audience_lookup,
-        name_prefix=settings.liveintent_audience_name_prefix,
-    )
-
-
-def _upload_policy(settings: Settings) -> UploadPolicy:
-    return UploadPolicy(
-        times=UploadTimes(
-            poll_initial_seconds=settings.upload_poll_seconds,
-            poll_max_seconds=settings.upload_poll_max_seconds,
-            list_deadline_seconds=settings.upload_list_deadline_seconds,
-            finish_deadline_seconds=settings.upload_finish_deadline_seconds,
-            signed_url_max_age_seconds=settings.upload_url_max_age_seconds,
-            error_attempts=settings.upload_error_attempts,
-        ),
-        spelling=Spelling(
-            action_add=settings.liveintent_action_add,
-            action_remove=settings.liveintent_action_remove,
-            upload_name_prefix=settings.upload_name_prefix,
-        ),
-        max_rows_per_upload=settings.liveintent_max_rows_per_upload,
-    )

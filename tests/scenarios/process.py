@@ -90,9 +90,9 @@ class ServiceProcess:
     def wait_for_line(self, sentence: str, *, seconds: float = START_SECONDS) -> dict[str, Any]:
         """Return the first log line with this event, once there is one. Extra words may follow."""
 
-        def look() -> dict[str, Any] | None:
-            found = [line for line in self.log_lines() if line["event"].startswith(sentence)]
-            return found[0] if found else None
+        def look() -> dict[str, Any]:
+            found = (line for line in self.log_lines() if line["event"].startswith(sentence))
+            return next(found, {})
 
         return self._while_running(f"the log line {sentence!r}", look, seconds=seconds)
 
@@ -109,6 +109,9 @@ class ServiceProcess:
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
+        except OSError:
+            assert self.running, str(self)
+            raise
         finally:
             connection.close()
 

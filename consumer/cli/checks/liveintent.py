@@ -15,11 +15,12 @@ from consumer.liveintent.audiences_api import AudiencesApi
 from consumer.liveintent.client import LiveIntentClient
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.exchange import Decided
-from consumer.liveintent.policies import Account, DirectoryPolicy, LiveIntentLimits, Timeouts
+from consumer.liveintent.policies import Account, LiveIntentLimits, Timeouts
 from consumer.liveintent.shapes import AudienceId, AudienceRow, CursorPage, OffsetPage
 from consumer.liveintent.single_attempt import SingleAttempts
 from consumer.liveintent.token import Token
 from consumer.liveintent.upload_outcome import RetryLater, Success, Unauthorised
+from consumer.service.from_settings import directory_policy
 from consumer.settings import Settings
 from consumer.settings.parsing import EVERY_AUDIENCE
 from consumer.telemetry.metrics import Metrics
@@ -43,7 +44,7 @@ class LiveIntentLook:
         self.seconds = seconds
         self.in_use: list[NamedAudience] = []
         self._settings = settings
-        self._policy = _policy(settings)
+        self._policy = directory_policy(settings)
         self._account = Account(
             settings.liveintent_account_id, settings.liveintent_data_provider_id
         )
@@ -164,16 +165,6 @@ _REFUSAL_ADVICE: Mapping[Prospect, str] = {
     "LIVEINTENT_AUDIENCES.",
     Prospect.REFUSE_ABSENT: "Create it at LiveIntent, set LIVEINTENT_AUTO_CREATE=true, or correct LIVEINTENT_AUDIENCES.",
 }
-
-
-def _policy(settings: Settings) -> DirectoryPolicy:
-    return DirectoryPolicy(
-        auto_create=settings.liveintent_auto_create,
-        on_archived=settings.liveintent_on_archived,
-        on_deleted=settings.liveintent_on_deleted,
-        audience_lookup=settings.liveintent_audience_lookup,
-        name_prefix=settings.liveintent_audience_name_prefix,
-    )
 
 
 _UNREADABLE_ADVICE = (

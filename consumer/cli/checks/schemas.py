@@ -1,7 +1,6 @@
 """Where the schemas of Segment's events come from: the schema registry, or a directory."""
 
 import asyncio
-from collections.abc import Callable
 
 import aiohttp
 
@@ -11,11 +10,9 @@ from consumer.segment.registry_client import (
     Found,
     NotFound,
     RegistryClient,
-    basic_authorization,
-    bearer_authorization,
-    no_authorization,
 )
 from consumer.segment.schemas import LocalSchemas, default_schemas_directory
+from consumer.service.from_settings import registry_authorization
 from consumer.settings import EventFormat, EventSettings
 
 # The greatest there can be. A registry of Confluent's kind answers that it has none, to those it lets in: the same
@@ -59,7 +56,7 @@ async def _registry(settings: EventSettings, seconds: float) -> Finding:
         client = RegistryClient(
             session,
             settings.schema_registry_url or "",
-            authorization=_authorization(settings),
+            authorization=registry_authorization(settings),
             timeout_seconds=seconds,
         )
         answer = await client.get(f"/schemas/ids/{_UNUSED_SCHEMA}")
@@ -72,16 +69,6 @@ async def _registry(settings: EventSettings, seconds: float) -> Finding:
         reason if told else f"no connection ({reason})",
         advice=_advice(reason),
     )
-
-
-def _authorization(settings: EventSettings) -> Callable[[], str | None]:
-    token, user_name = settings.schema_registry_token, settings.schema_registry_username
-    password = settings.schema_registry_password
-    if token is not None:
-        return lambda: bearer_authorization(token.read())
-    if user_name is not None and password is not None:
-        return lambda: basic_authorization(user_name, password.read())
-    return no_authorization
 
 
 def _advice(reason: str) -> str:

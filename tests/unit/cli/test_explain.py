@@ -19,7 +19,7 @@ from consumer.cli.value_decoder import value_decoder
 from consumer.record import IgnoreReason, RejectReason
 from consumer.segment.membership_rules import MembershipPolicy, Note
 from consumer.segment.reasons import in_words
-from consumer.service.assembly import policy_from
+from consumer.service.from_settings import policy_from
 from consumer.settings import load_membership_settings
 from tests.segment_events import (
     EMAIL,

@@ -1,0 +1,73 @@
+"""The settings in the words of the parts they are for."""
+
+from collections.abc import Callable
+
+from consumer.audience.membership import AudienceKey
+from consumer.liveintent.policies import (
+    DirectoryPolicy,
+    Spelling,
+    UploadPolicy,
+    UploadTimes,
+)
+from consumer.segment.membership_policy import MembershipPolicy
+from consumer.segment.registry_client import (
+    basic_authorization,
+    bearer_authorization,
+    no_authorization,
+)
+from consumer.settings import EventSettings, MembershipSettings, Settings
+
+
+def policy_from(settings: MembershipSettings) -> MembershipPolicy:
+    """What the customer decided about audiences, as the rules want it."""
+    return MembershipPolicy(
+        audiences=frozenset(AudienceKey(name) for name in settings.listed_audiences),
+        every_audience=settings.serves_every_audience,
+        name_prefix=settings.liveintent_audience_name_prefix,
+        integration_names=frozenset(settings.segment_integration_names),
+        consent_categories=frozenset(settings.segment_consent_categories),
+        string_booleans=settings.membership_string_booleans,
+        valueless_journey_steps=settings.membership_valueless_journey_steps,
+        email_hashes=settings.email_hashes,
+    )
+
+
+def registry_authorization(settings: EventSettings) -> Callable[[], str | None]:
+    """The Authorization header for the schema registry, from the secrets as they are at each request."""
+    if (token := settings.schema_registry_token) is not None:
+        return lambda: bearer_authorization(token.read())
+    user_name, password = settings.schema_registry_username, settings.schema_registry_password
+    if user_name is not None and password is not None:
+        return lambda: basic_authorization(user_name, password.read())
+    return no_authorization
+
+
+def directory_policy(settings: Settings) -> DirectoryPolicy:
+    """How a name becomes an audience id."""
+    return DirectoryPolicy(
+        auto_create=settings.liveintent_auto_create,
+        on_archived=settings.liveintent_on_archived,
+        on_deleted=settings.liveintent_on_deleted,
+        audience_lookup=settings.liveintent_audience_lookup,
+        name_prefix=settings.liveintent_audience_name_prefix,
+    )
+
+
+def upload_policy(settings: Settings) -> UploadPolicy:
+    """How a batch becomes uploads."""
+    return UploadPolicy(
+        times=UploadTimes(
+            poll_initial_seconds=settings.upload_poll_seconds,
+            poll_max_seconds=settings.upload_poll_max_seconds,
+            list_deadline_seconds=settings.upload_list_deadline_seconds,
+            finish_deadline_seconds=settings.upload_finish_deadline_seconds,
+            signed_url_max_age_seconds=settings.upload_url_max_age_seconds,
+            error_attempts=settings.upload_error_attempts,
+        ),
+        spelling=Spelling(
+            action_add=settings.liveintent_action_add,
+            action_remove=settings.liveintent_action_remove,
+            upload_name_prefix=settings.upload_name_prefix,
+        ),
+        max_rows_per_upload=settings.liveintent_max_rows_per_upload,
+    )
