@@ -190,7 +190,7 @@ class OffsetLedger:
                 entry.sent = True
             case Ignored(reason):
                 _note_reason(entry, reason)
-            case Rejected():
+            case _:
                 self.reject(entry, outcome)
         entry.parts_left -= 1
         if entry.parts_left == 0:
@@ -268,9 +268,9 @@ class OffsetLedger:
         books = self.books
         if entry.rejection is not None:
             books.dead_lettered[entry.rejection.reason] += 1
-        elif entry.sent:
+        elif entry.sent or entry.why is None:
             books.delivered += 1
-        elif entry.why is not None:
+        else:
             books.ignored[entry.why] += 1
         books.pending -= 1
         self.pending_bytes -= (
