@@ -50,6 +50,7 @@ class Delivery:
         self._flush_over = asyncio.Event()
         self._starting = True
         self._pressed = False
+        self._evictions_counted = 0
         self.refused: dict[AudienceKey, str] = {}
         """Why LiveIntent refused an audience's last batch, until one of it goes through."""
 
@@ -76,6 +77,7 @@ class Delivery:
     def withhold(self, change: MembershipChange) -> None:
         """Take note of an ADD that consent refused; its record is counted by the caller."""
         self._settle(self.lanes.lane(change.audience).withhold(change))
+        self._count_evictions()
 
     def press(self) -> None:
         """Memory is short: flush what waits without waiting for its time."""
@@ -109,10 +111,12 @@ class Delivery:
     async def release(self, partitions: Collection[PartitionId], *, drain_seconds: float) -> None:
         """Let go of everything that came from these partitions, which are about to leave us.
 
-        What waits is given up at once. What is in flight gets `drain_seconds` to finish.
+        What waits is given up at once. What is in flight and not acknowledged gets `drain_seconds` to finish.
         """
         self.lanes.release(lambda entry: entry.partition in partitions)
-        await self._flights_over(lambda entry: entry.partition in partitions, drain_seconds)
+        await self._flights_over(
+            lambda entry: _is_unfinished(entry) and entry.partition in partitions, drain_seconds
+        )
         self.let_go(partitions)
 
     def let_go(self, partitions: Collection[PartitionId]) -> None:
@@ -130,8 +134,8 @@ class Delivery:
                 lane.in_flight.release(belongs)
 
     async def drain(self, *, drain_seconds: float) -> bool:
-        """Wait for the flushes under way, at most so long. Whether all came to an end."""
-        return await self._flights_over(lambda _: True, drain_seconds)
+        """Wait for the flushes under way that records wait for, at most so long. Whether all came to an end."""
+        return await self._flights_over(_is_unfinished, drain_seconds)
 
     async def _flights_over(self, belongs: Callable[[Entry], bool], drain_seconds: float) -> bool:
         try:
@@ -181,6 +185,7 @@ class Delivery:
 
     def _succeed(self, lane: Lane[Entry], batch: AudienceBatch[Entry]) -> None:
         lane.remember(batch)
+        self._count_evictions()
         self.refused.pop(batch.audience, None)
         self._metrics.lanes_refused.set(len(self.refused))
         parts = batch.parts()
@@ -189,8 +194,6 @@ class Delivery:
         self._metrics.changes_finished.labels("delivered").inc(len(parts))
 
     def _fail(self, batch: AudienceBatch[Entry], rejected: Rejected, *, acknowledged: bool) -> None:
-        parts = batch.parts()
-        self._metrics.changes_finished.labels(rejected.reason).inc(len(parts))
         self.refused[batch.audience] = rejected.detail
         self._metrics.lanes_refused.set(len(self.refused))
         if acknowledged:
@@ -200,9 +203,20 @@ class Delivery:
                 audience=batch.audience, rows=len(batch), detail=rejected.detail,
             )  # fmt: skip
             return
+        parts = batch.parts()
+        self._metrics.changes_finished.labels(rejected.reason).inc(len(parts))
         self._refusals.refuse_together(parts, rejected, stage="upload")
 
     def _settle(self, settled: list[Settled[Entry]]) -> None:
         for entry, reason in settled:
             self._ledger.finish(entry, Ignored(reason))
             self._metrics.changes_finished.labels(reason).inc()
+
+    def _count_evictions(self) -> None:
+        evictions = self.lanes.latest.evictions
+        self._metrics.latest_state_evictions.inc(evictions - self._evictions_counted)
+        self._evictions_counted = evictions
+
+
+def _is_unfinished(entry: Entry) -> bool:
+    return entry.record is not None

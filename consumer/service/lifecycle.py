@@ -36,6 +36,7 @@ class Service:
         self._clock = clock
         self._parts: Parts | None = None
         self._report: Report | None = None
+        self._lag_watch: asyncio.Task[None] | None = None
         self.http_port: int | None = None
 
     def status(self) -> Status | None:
@@ -93,15 +94,15 @@ class Service:
             version=VERSION, group=settings.kafka_group_id, topics=list(settings.kafka_topics),
             http_port=self.http_port,
         )  # fmt: skip
-        lag = measure_loop_lag(parts.metrics.event_loop_lag, now=time.monotonic)
+        loop_lag = measure_loop_lag(parts.metrics.event_loop_lag, now=time.monotonic)
         for part in (
             parts.pipeline.run(),
             parts.delivery.run(),
             parts.committer.run(),
-            parts.lag.run(),
-            lag,
+            loop_lag,
         ):
             tasks.create_task(part)
+        self._lag_watch = tasks.create_task(parts.lag.run())
         parts.reader.start()
         return parts
 
@@ -109,6 +110,9 @@ class Service:
         """Steps: say so; take no more; let uploads finish; write the last dead letters; commit; leave."""
         if self._report is not None:
             self._report.draining = True
+        if self._lag_watch is not None:
+            # The process cannot end before its threads do, and a question to a dead broker takes seconds: ask no more.
+            self._lag_watch.cancel()
         started = time.monotonic()
         parts.ledger.stop_taking(parts.ledger.partitions())
         parts.reader.pause("stopping")

@@ -51,8 +51,8 @@ class ProcessSettings(Part):
 
     # Below terminationGracePeriodSeconds in helm/, so that we drain and commit before SIGKILL.
     drain_seconds: Seconds = Field(
-        default=25.0,
-        description="How long a stopping process finishes what it has begun. Keep it 5 s or more below Kubernetes' "
+        default=20.0,
+        description="How long a stopping process finishes what it has begun. Keep it 10 s below Kubernetes' "
         "terminationGracePeriodSeconds (30 unless set). What is not finished by then is read again.",
     )
     http_host: Line = Field(

@@ -10,8 +10,15 @@ from tests.scenarios.harness import HURRY, running_service
 PEOPLE = emails(5)
 
 
-@pytest.mark.parametrize("kind", [FaultKind.UNAUTHORIZED_BARE, FaultKind.UNAUTHORIZED_WRAPPED])
-@pytest.mark.parametrize("operation", ["search", "create", "mint", "uploads"])
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("search", FaultKind.UNAUTHORIZED_BARE),
+        ("create", FaultKind.UNAUTHORIZED_WRAPPED),
+        ("mint", FaultKind.UNAUTHORIZED_BARE),
+        ("uploads", FaultKind.UNAUTHORIZED_WRAPPED),
+    ],
+)
 async def test_a_token_refused_in_the_middle_costs_nothing(
     kafka_cluster: KafkaCluster, operation: str, kind: FaultKind
 ) -> None:

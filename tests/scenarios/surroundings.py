@@ -32,9 +32,10 @@ from tests.kafka_cluster.topics import (
 from tests.scenarios.process import LOOPBACK, eventually
 
 CONSENT_CATEGORY = "Advertising"
-# How long a killed member holds on to its partitions.
-SESSION_SECONDS = 3
+# A killed member holds on to its partitions until its session ends; the embedded cluster's sessions are as short.
+REAL_CONSUMER_PROPERTIES = {"session.timeout.ms": "3000", "heartbeat.interval.ms": "500"}
 ANSWER_SECONDS = 10
+QUICK = SandboxOptions(processing_seconds=0.1)
 T = TypeVar("T")
 
 
@@ -64,11 +65,8 @@ class Surroundings:
         liveintent_url = self._on_loop(self._liveintent.start())
         registry_url = self._on_loop(self._registry.start())
         self._schema_id = self._registry.register(f"{self.topic}-value", segment_event_schema())
-        properties = {
-            **(CONSUMER_PROPERTIES if self.cluster.kind is ClusterKind.EMBEDDED else {}),
-            "session.timeout.ms": str(SESSION_SECONDS * 1000),
-            "heartbeat.interval.ms": "500",
-        }
+        embedded = self.cluster.kind is ClusterKind.EMBEDDED
+        properties = CONSUMER_PROPERTIES if embedded else REAL_CONSUMER_PROPERTIES
         self.settings: Mapping[str, str] = {
             "LIVEINTENT_URL": liveintent_url,
             "LIVEINTENT_API_KEY": self._options.token,
@@ -86,7 +84,7 @@ class Surroundings:
             "KAFKA_GROUP_ID": self.group,
             "KAFKA_DEAD_LETTER_TOPIC": self.dead_letter_topic,
             "KAFKA_FIRST_START": "earliest",
-            "KAFKA_PROPERTIES": json.dumps(properties),
+            "KAFKA_PROPERTIES": json.dumps(dict(properties)),
             "KAFKA_COMMIT_SECONDS": "0.2",
             "SCHEMA_REGISTRY_URL": registry_url,
             "DRAIN_SECONDS": "15",
@@ -171,7 +169,7 @@ class Surroundings:
 def surroundings(
     cluster: KafkaCluster, *, partitions: int = 3, options: SandboxOptions | None = None
 ) -> Iterator[Surroundings]:
-    around = Surroundings(cluster, partitions=partitions, options=options or SandboxOptions())
+    around = Surroundings(cluster, partitions=partitions, options=options or QUICK)
     around.start()
     try:
         yield around

@@ -19,7 +19,7 @@ SLOW = SandboxOptions(processing_seconds=0.4)
 
 
 @pytest.mark.parametrize(
-    ("padding_bytes", "count"), [(1_500, 9_000), (20_000, 1_000)], ids=["small", "large"]
+    ("padding_bytes", "count"), [(1_500, 6_500), (20_000, 1_000)], ids=["small", "large"]
 )
 async def test_a_backlog_larger_than_the_budget_is_worked_through_with_pauses(
     kafka_cluster: KafkaCluster, padding_bytes: int, count: int

@@ -1,0 +1,294 @@
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from consumer import pipeline as pipeline_module
+from consumer.choices import EventFormat
+from consumer.errors import KafkaFatal, SegmentLiveIntentError
+from consumer.kafka.offset_ledger import UNFINISHED_OVERHEAD_BYTES
+from consumer.kafka.record_listener import RecordBatch
+from consumer.liveintent.uploader import Finished
+from consumer.pipeline import MemoryBudget, Pipeline
+from consumer.record import IgnoreReason, RejectReason
+from consumer.segment.event_decoder import EventDecoder
+from consumer.segment.framing import SchemaRef
+from consumer.segment.schemas import LoadedSchema, RefusedSchema, Schemas, UnknownSchema
+from tests.builders import a_record
+from tests.segment_events import Fields, a_policy, an_identify
+from tests.unit.delivery.parts import PARTITIONS, Parts, delivering, until
+
+AMPLE = MemoryBudget(high_bytes=10**9, low_bytes=10**9)
+
+
+@dataclass
+class Piping:
+    """A pipeline at work between a reader played by the test and the rest as it is."""
+
+    pipeline: Pipeline
+    parts: Parts
+    taken: list[RecordBatch]
+
+    def read(self, *values: bytes | Fields, partition: int = 0) -> RecordBatch:
+        """The reader hands over one batch."""
+        records = tuple(
+            a_record(
+                offset,
+                partition=partition,
+                value=value if isinstance(value, bytes) else json.dumps(value).encode(),
+            )
+            for offset, value in enumerate(values)
+        )
+        batch = RecordBatch(records, sum(record.size_bytes for record in records))
+        self.pipeline.on_records(batch)
+        return batch
+
+
+@asynccontextmanager
+async def piping(
+    *,
+    budget: MemoryBudget = AMPLE,
+    blocked: Callable[[], str | None] = lambda: None,
+    event_format: EventFormat = EventFormat.JSON,
+    schemas: Schemas | None = None,
+    consent: str = "",
+) -> AsyncIterator[Piping]:
+    async with delivering() as parts:
+        taken: list[RecordBatch] = []
+        pipeline = Pipeline(
+            decoder=EventDecoder(event_format=event_format, schemas=schemas),
+            schemas=schemas,
+            policy=a_policy(consent_categories=(consent,) if consent else ()),
+            ledger=parts.ledger,
+            delivery=parts.delivery,
+            refusals=parts.refusals,
+            budget=budget,
+            liveintent_blocked=blocked,
+            drain_seconds=0.01,
+            metrics=parts.metrics,
+            now=time.monotonic,
+        )
+        pipeline.taken = taken.append
+        running = asyncio.create_task(pipeline.run())
+        try:
+            yield Piping(pipeline, parts, taken)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
+
+async def test_a_batch_is_taken_when_every_record_of_it_has_had_its_turn() -> None:
+    async with piping() as piped:
+        batch = piped.read(an_identify(), b"not an event", b"")
+        await until(lambda: piped.taken)
+
+        books = piped.parts.ledger.books
+        assert piped.taken == [batch]
+        assert (books.consumed, books.ignored) == (3, {IgnoreReason.TOMBSTONE: 1})
+        await until(lambda: books.dead_lettered == {RejectReason.UNDECODABLE: 1})
+
+
+async def test_a_rule_that_fails_costs_one_record_and_tells_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "read_changes", fails_on_ana)
+    async with piping() as piped:
+        piped.read(an_identify(email="ana@example.com"))
+        await until(lambda: piped.parts.writer.written)
+
+        ((_, rejected, stage),) = piped.parts.writer.written
+        assert (rejected.reason, stage) == (RejectReason.INVALID_EVENT, "rules")
+        assert rejected.detail == "a membership rule failed with ValueError"
+
+
+async def test_records_of_a_partition_that_left_have_no_turn() -> None:
+    async with piping() as piped:
+        piped.read(b"not an event", partition=0)
+        piped.read(b"not an event", partition=1)
+        last = await piped.pipeline.on_revoked([PARTITIONS[0]])
+        await until(lambda: len(piped.taken) == 2)
+        await until(lambda: piped.parts.ledger.books.pending == 0)
+
+        assert last == []
+        assert [record.partition for record, _, _ in piped.parts.writer.written] == [1]
+        assert piped.parts.ledger.books.released == 1
+
+
+async def test_a_partition_that_was_lost_gives_up_its_records() -> None:
+    async with piping() as piped:
+        piped.read(an_identify())
+        flight = await piped.parts.flight()
+        piped.pipeline.on_lost([PARTITIONS[0]])
+        flight.end(Finished())
+        await until(lambda: not piped.parts.delivery.busy)
+
+        books = piped.parts.ledger.books
+        assert (books.delivered, books.released, books.pending) == (0, 1, 0)
+
+
+async def test_an_assignment_opens_the_books_and_is_remembered() -> None:
+    async with piping() as piped:
+        before = piped.pipeline.ever_assigned
+        piped.pipeline.on_assigned([], 2)
+
+        assert (before, piped.pipeline.ever_assigned) == (False, True)
+
+
+async def test_oddities_of_an_event_are_counted() -> None:
+    async with piping() as piped:
+        piped.read(an_identify(timestamp="2033-01-01T00:00:00Z"))
+        await until(lambda: piped.taken)
+
+        assert piped.parts.metric("event_notes_total", note="clock_clamped") == 1
+
+
+async def test_an_add_without_consent_is_ignored_and_keeps_out_an_older_one() -> None:
+    async with piping(consent="Advertising") as piped:
+        refused = {"categoryPreferences": {"Advertising": False}}
+        newer = an_identify()
+        context = newer["context"]
+        assert isinstance(context, dict)
+        newer["context"] = {**context, "consent": refused}
+        piped.read(newer, an_identify(messageId="older", timestamp="2026-01-01T00:00:00Z"))
+        await until(lambda: piped.taken)
+
+        assert piped.parts.ledger.books.ignored == {
+            IgnoreReason.NO_CONSENT: 1,
+            IgnoreReason.STALE: 1,
+        }
+
+
+# The schema a record needs
+
+_NO_SUCH = UnknownSchema("no such schema")
+
+
+@dataclass
+class SlowSchemas:
+    """Schemas that come only once the test says so; then they are missing."""
+
+    come: asyncio.Event
+    asked: int = 0
+
+    @property
+    def waiting(self) -> str | None:
+        return None
+
+    def get(self, ref: SchemaRef) -> LoadedSchema | RefusedSchema | UnknownSchema | None:
+        return _NO_SUCH if self.come.is_set() else None
+
+    async def load(self, ref: SchemaRef) -> LoadedSchema | RefusedSchema | UnknownSchema:
+        self.asked += 1
+        await self.come.wait()
+        return _NO_SUCH
+
+
+async def test_a_record_waits_for_its_schema_and_says_so() -> None:
+    schemas = SlowSchemas(asyncio.Event())
+    async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
+        piped.read(b"\x00\x00\x00\x00\x07body")
+        await until(lambda: schemas.asked)
+        waits_for = piped.pipeline.blocked
+        blocked = piped.parts.metric("intake_blocked", reason="schema_registry")
+
+        schemas.come.set()
+        await until(lambda: piped.parts.ledger.books.pending == 0)
+
+        assert (waits_for, blocked) == ("schema_registry", 1)
+        assert piped.parts.ledger.books.dead_lettered == {RejectReason.UNKNOWN_SCHEMA: 1}
+        assert piped.pipeline.blocked is None
+        assert piped.parts.metric("intake_blocked", reason="schema_registry") == 0
+
+
+async def test_a_record_whose_partition_left_while_it_waited_for_its_schema_is_dropped() -> None:
+    schemas = SlowSchemas(asyncio.Event())
+    async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
+        piped.read(b"\x00\x00\x00\x00\x07body")
+        await until(lambda: schemas.asked)
+        await piped.pipeline.on_revoked([PARTITIONS[0]])
+        schemas.come.set()
+        await until(lambda: piped.taken)
+
+        assert piped.parts.writer.written == []
+
+
+# Back pressure
+
+
+async def test_intake_waits_for_memory_until_enough_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "_LOOK_AGAIN_SECONDS", 0.001)
+    # Room for one record, and for going on only without any.
+    budget = MemoryBudget(high_bytes=UNFINISHED_OVERHEAD_BYTES + 1_500, low_bytes=1_000)
+    async with piping(budget=budget) as piped:
+        piped.read(an_identify(email="ana@example.com"))
+        flight = await piped.parts.flight(1)
+        piped.read(an_identify(email="ben@example.com"), partition=1)
+        await until(lambda: piped.pipeline.blocked == "memory")
+        taken_before = len(piped.taken)
+
+        flight.end(Finished())
+        await piped.parts.flight(2)
+
+        assert taken_before == 1
+        assert piped.pipeline.blocked is None
+
+
+async def test_a_record_larger_than_the_whole_budget_goes_through() -> None:
+    async with piping(budget=MemoryBudget(high_bytes=1_000, low_bytes=700)) as piped:
+        piped.read(an_identify(), b"x" * 5_000)
+        await until(lambda: piped.taken)
+
+        assert piped.parts.ledger.books.consumed == 2
+
+
+async def test_intake_waits_while_liveintent_cannot_be_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "_LOOK_AGAIN_SECONDS", 0.001)
+    reasons = ["circuit_open"]
+    async with piping(blocked=lambda: reasons[0] if reasons else None) as piped:
+        piped.read(an_identify())
+        await until(lambda: piped.pipeline.blocked == "circuit_open")
+        taken_before = list(piped.taken)
+        reasons[:] = ["unauthorised"]
+        await until(lambda: piped.pipeline.blocked == "unauthorised")
+        told = [
+            piped.parts.metric("intake_blocked", reason=reason)
+            for reason in ("circuit_open", "unauthorised")
+        ]
+        reasons.clear()
+        await until(lambda: piped.taken)
+
+        assert taken_before == []
+        assert told == [0, 1]
+        assert piped.pipeline.blocked is None
+
+
+# The end
+
+
+async def test_what_the_reader_fails_with_ends_the_run_and_the_first_failure_stands() -> None:
+    async with piping() as piped:
+        piped.pipeline.on_failed(KafkaFatal("first"))
+        piped.pipeline.on_failed(KafkaFatal("second"))
+        with pytest.raises(SegmentLiveIntentError, match=r"^first$"):
+            await piped.pipeline.run()
+
+
+async def test_a_format_with_schemas_and_no_place_to_find_them_is_an_error() -> None:
+    schemas = SlowSchemas(asyncio.Event())
+    async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
+        piped.pipeline._schemas = None
+        entry = piped.parts.entry()
+        with pytest.raises(RuntimeError, match="without a place to find them"):
+            await piped.pipeline._walk(entry, a_record(value=b"\x00\x00\x00\x00\x07body"))
+
+
+def fails_on_ana(*_: object) -> None:
+    raise ValueError("ana@example.com")
