@@ -1,6 +1,7 @@
 """`segment-liveintent`: the commands, and how an error becomes a message and an exit code."""
 
 import sys
+import traceback
 
 import typer
 from rich.console import Console
@@ -11,6 +12,7 @@ from consumer.cli.explain import explain
 from consumer.cli.run import run
 from consumer.cli.sandbox import sandbox
 from consumer.errors import SegmentLiveIntentError, SettingsError
+from consumer.telemetry.redaction import redacted
 
 EXIT_CODES = """\
 Exit codes: 0 done, or stopped and drained; 1 an error nobody foresaw; 2 settings or arguments that cannot be used;
@@ -42,6 +44,10 @@ def main() -> None:
     except SegmentLiveIntentError as error:
         _complain(str(error), ())
         sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - Python's own report of it could quote an event or a URL
+        _complain("An error nobody foresaw. Please report it with what follows.", ())
+        sys.stderr.write(redacted(traceback.format_exc()))
+        sys.exit(1)
 
 
 def _complain(headline: str, problems: tuple[str, ...]) -> None:
