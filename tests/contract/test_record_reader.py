@@ -251,7 +251,10 @@ async def test_a_drain_that_takes_too_long_is_cut_off_and_the_partition_fenced(
             await until(lambda: len(second.listener.records) == 5)
 
     assert first.listener.cancelled == 1
-    assert [kind for kind, _ in first.listener.log][-2:] == ["revoked", "lost"]
+    heard = [kind for kind, _ in first.listener.log]
+    # What follows is chance: the drain is as long as the session, so the other partition may be lost as well.
+    at = heard.index("revoked")
+    assert heard[at : at + 2] == ["revoked", "lost"]
 
 
 async def test_a_listener_that_fails_on_revoke_ends_the_process(kafka: EmbeddedKafka) -> None:
