@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from consumer.sandbox.embedded_kafka import ApiKey, EmbeddedKafka
-from consumer.sandbox.liveintent_server import Fault, FaultKind, SandboxOptions
+from consumer.sandbox.liveintent_server import Fault, FaultKind
 from consumer.service import assembly
 from tests.kafka_cluster import KafkaCluster
 from tests.scenarios.events import VIP, enters, leaves, rows_of
@@ -24,12 +24,14 @@ ANA, BEN = "ana@example.com", "ben@example.com"
 async def test_an_upload_that_finishes_while_its_partition_is_revoked_is_committed_and_not_sent_again(
     kafka_cluster: KafkaCluster,
 ) -> None:
-    slow = SandboxOptions(processing_seconds=3.0)
-    async with a_world(
-        kafka_cluster, partitions=2, sandbox=slow, session_ms=QUICK_SESSION
-    ) as world:
+    async with a_world(kafka_cluster, partitions=2, session_ms=QUICK_SESSION) as world:
+        world.liveintent.faults.add(Fault(kind=FaultKind.STUCK, times=1))
         first = await _with_an_upload_under_way(world)
         second = await world.start_service()
+        await eventually(partial(_is_being_revoked, first), why="the first must give one up")
+
+        # Well inside the session: a member that drains for longer is thrown out of the group.
+        world.liveintent.faults.clear()
         await _share(first, second)
         await world.all_committed(2)
 
@@ -135,3 +137,7 @@ def _partitions_of(service: RunningService) -> list[int]:
 
 async def _share(first: RunningService, second: RunningService) -> None:
     await eventually(lambda: first.partitions == second.partitions == 1, why="they share")
+
+
+async def _is_being_revoked(service: RunningService) -> bool:
+    return (await service.scrape()).value("rebalances_total", kind="revoked") > 0

@@ -40,7 +40,7 @@ Event = Mapping[str, Any]
 # No rebalance unless a test asks for one, however slow the machine.
 PATIENT_SESSION = "10000"
 # The mock lets members rejoin until a second before the session ends, and a cooperative rebalance has two rounds.
-QUICK_SESSION = "1500"
+QUICK_SESSION = "3000"
 
 _SANDBOX = SandboxOptions(processing_seconds=0.05)
 
