@@ -1,10 +1,11 @@
 """What happens when partitions come and go. Runs inside `consume` and `close`, on the reader's thread."""
 
+import time
 from collections.abc import Callable, Sequence
-from typing import TypeVarTuple, Unpack
+from typing import Final, TypeVarTuple, Unpack, cast
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.errors import KafkaFatal, SegmentLiveIntentError
 from consumer.kafka.assignment import Assignment
@@ -14,6 +15,9 @@ from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from consumer.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+_COMMIT_PATIENCE_SECONDS: Final = 2.0
+_COMMIT_AGAIN_SECONDS: Final = 0.1
 
 _Arguments = TypeVarTuple("_Arguments")
 
@@ -50,7 +54,9 @@ class Rebalances:
         bridge: ListenerBridge,
         metrics: Metrics,
         now: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._sleep = sleep
         self._assignment = assignment
         self._bridge = bridge
         self._metrics = metrics
@@ -113,20 +119,33 @@ class Rebalances:
         if not offsets:
             return
         started = self._now()
-        try:
-            answers = consumer.commit(offsets=as_topic_partitions(offsets), asynchronous=False)
-            for each in answers:
-                if each.error is not None:
-                    raise KafkaException(each.error)  # noqa: TRY301 - as if the whole had failed
-        except KafkaException as error:
+        error = _commit_once(consumer, offsets)
+        # The coordinator takes no commits while other members still fetch their assignment; that is soon over.
+        while (
+            error is not None
+            and error.code() == KafkaError.REBALANCE_IN_PROGRESS
+            and self._now() - started < _COMMIT_PATIENCE_SECONDS
+        ):
+            self._sleep(_COMMIT_AGAIN_SECONDS)
+            error = _commit_once(consumer, offsets)
+        if error is None:
+            self._metrics.offset_commits.labels("ok").inc()
+            self._metrics.offset_commit_seconds.observe(self._now() - started)
+        else:
             self._metrics.offset_commits.labels("failed").inc()
             log.warning(
                 "Offsets of revoked partitions were not committed; the next owner reads their records again.",
-                code=error.args[0].name(), partitions=len(offsets),
+                code=error.name(), partitions=len(offsets),
             )  # fmt: skip
-        else:
-            self._metrics.offset_commits.labels("ok").inc()
-            self._metrics.offset_commit_seconds.observe(self._now() - started)
+
+
+def _commit_once(consumer: Consumer, offsets: Sequence[CommitOffset]) -> KafkaError | None:
+    """The first error of a synchronous commit, the whole's or a partition's."""
+    try:
+        answers = consumer.commit(offsets=as_topic_partitions(offsets), asynchronous=False)
+    except KafkaException as error:
+        return cast("KafkaError", error.args[0])
+    return next((each.error for each in answers if each.error is not None), None)
 
 
 def died_of(error: Exception) -> KafkaFatal:
