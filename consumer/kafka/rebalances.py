@@ -16,7 +16,7 @@ from consumer.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_COMMIT_PATIENCE_SECONDS: Final = 2.0
+_COMMIT_PATIENCE_SECONDS: Final = 1.0
 _COMMIT_AGAIN_SECONDS: Final = 0.1
 
 _Arguments = TypeVarTuple("_Arguments")

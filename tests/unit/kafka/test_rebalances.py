@@ -83,10 +83,10 @@ def test_a_last_commit_is_tried_again_while_the_group_is_still_being_shared_out(
     assert commits(metrics, "failed") is None
 
 
-def test_a_group_that_never_settles_holds_up_a_revoke_for_two_seconds_at_most(
+def test_a_group_that_never_settles_holds_up_a_revoke_for_a_second_at_most(
     metrics: Metrics,
 ) -> None:
-    assert revoked(CoordinatorThatAnswers(BUSY), metrics) == pytest.approx(2.0, abs=0.15)
+    assert revoked(CoordinatorThatAnswers(BUSY), metrics) == pytest.approx(1.0, abs=0.15)
     assert commits(metrics, "failed") == 1
 
 
