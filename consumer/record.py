@@ -1,5 +1,6 @@
 """A Kafka record as the rest of the program sees it, and the ways its life can end."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -97,3 +98,18 @@ class Rejected:
 
 
 Outcome = Delivered | Ignored | Rejected
+
+
+@dataclass(slots=True)
+class Books:
+    """Every record that was read, by how it ended.
+
+    They balance at every moment: consumed = delivered + ignored + dead_lettered + released + pending.
+    """
+
+    consumed: int = 0
+    delivered: int = 0
+    ignored: Counter[IgnoreReason] = field(default_factory=Counter)
+    dead_lettered: Counter[RejectReason] = field(default_factory=Counter)
+    released: int = 0
+    pending: int = 0

@@ -47,8 +47,11 @@ class Lag:
 def lag_of(*, end: int | None, committed: int | None, position: int | None) -> Lag:
     """Return one partition's lag. Before the first read, reading will begin at what is committed; and the reverse.
 
-    Never negative: the end may have been asked for before the other two moved on.
+    Never negative, and never less than what is read and not committed: the end may have been asked for before the
+    other two moved on, and a log that was read so far reaches so far.
     """
+    if end is not None and position is not None:
+        end = max(end, position)
     done = committed if committed is not None else position
     read = position if position is not None else committed
     return Lag(

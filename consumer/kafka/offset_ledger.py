@@ -5,19 +5,18 @@ so "the next offset" is never assumed. What may be committed is the offset after
 are finished. A partition that is taken away is closed: results that come in for it later change nothing.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from consumer.record import (
+    Books,
     Delivered,
     Ignored,
     IgnoreReason,
     KafkaRecord,
     Outcome,
     Rejected,
-    RejectReason,
 )
 
 # What an unfinished record costs besides its own bytes: the Python objects around it, its changes and their place in
@@ -43,21 +42,6 @@ class CommitOffset(NamedTuple):
     partition: int
     offset: int
     leader_epoch: int | None
-
-
-@dataclass(slots=True)
-class Books:
-    """Every record that was read, by how it ended.
-
-    They balance at every moment: consumed = delivered + ignored + dead_lettered + released + pending.
-    """
-
-    consumed: int = 0
-    delivered: int = 0
-    ignored: Counter[IgnoreReason] = field(default_factory=Counter)
-    dead_lettered: Counter[RejectReason] = field(default_factory=Counter)
-    released: int = 0
-    pending: int = 0
 
 
 class Entry:
@@ -248,6 +232,13 @@ class OffsetLedger:
         ledger = self._partitions.get(partition)
         return (
             ledger.watermark.offset if ledger is not None and ledger.watermark is not None else None
+        )
+
+    def committed_offset(self, partition: PartitionId) -> int | None:
+        """The offset that was committed last in this assignment, if any was."""
+        ledger = self._partitions.get(partition)
+        return (
+            ledger.committed.offset if ledger is not None and ledger.committed is not None else None
         )
 
     def oldest_unfinished(self, partition: PartitionId) -> Entry | None:

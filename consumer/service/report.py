@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from consumer.kafka.lag import Lag
+from consumer.kafka.lag import Lag, lag_of
 from consumer.kafka.offset_ledger import PartitionId
 from consumer.liveintent.exchange import Blocked
 from consumer.service.assembly import Parts
@@ -191,7 +191,7 @@ class Report:
 
     def _partition(self, partition: PartitionId) -> PartitionStatus:
         ledger, reader, now = self._parts.ledger, self._parts.reader, self._now()
-        lag = self._parts.lag.lags.get(partition, _UNKNOWN_LAG)
+        lag = self._lag(partition)
         oldest = ledger.oldest_unfinished(partition)
         return PartitionStatus(
             topic=partition.topic,
@@ -206,6 +206,16 @@ class Report:
             oldest_age_seconds=None if oldest is None else now - oldest.read_at,
             oldest_why="" if oldest is None else self._parts.delivery.waits_for(oldest),
             paused=tuple(sorted(reader.paused)),
+        )
+
+    def _lag(self, partition: PartitionId) -> Lag:
+        """What Kafka said last, with what we have read and committed since."""
+        said = self._parts.lag.lags.get(partition, _UNKNOWN_LAG)
+        committed = self._parts.ledger.committed_offset(partition)
+        return lag_of(
+            end=said.end,
+            committed=said.committed if committed is None else committed,
+            position=self._parts.reader.positions.get(partition),
         )
 
     def _lag_seconds(self) -> dict[tuple[str, int], float]:

@@ -25,6 +25,12 @@ def test_without_an_end_or_any_offset_nothing_is_claimed() -> None:
     assert lag_of(end=10, committed=None, position=None).unread is None
 
 
+def test_a_log_that_was_read_so_far_reaches_so_far_whatever_its_end_was_when_asked() -> None:
+    assert lag_of(end=10, committed=4, position=50) == Lag(
+        committed=4, end=50, records=46, unread=0
+    )
+
+
 @given(maybe_offset, maybe_offset, maybe_offset)
 def test_lag_is_never_negative(
     end: int | None, committed: int | None, position: int | None

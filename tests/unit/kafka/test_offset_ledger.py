@@ -60,9 +60,12 @@ def test_a_gap_in_the_offsets_does_not_hold_back_the_commit() -> None:
 def test_a_committed_offset_is_not_offered_again() -> None:
     ledger = a_ledger()
     ledger.finish(delivered(ledger, 1), Delivered())
+    assert ledger.committed_offset(P0) is None
+
     ledger.committed(ledger.commitable())
 
     assert ledger.commitable() == []
+    assert ledger.committed_offset(P0) == 2
 
 
 def test_an_answer_to_a_commit_of_an_earlier_assignment_does_not_hide_what_is_to_be_committed() -> (
@@ -205,6 +208,7 @@ def test_an_unknown_partition_has_nothing_to_tell() -> None:
     ledger = OffsetLedger()
 
     assert ledger.watermark(P0) is None
+    assert ledger.committed_offset(P0) is None
     assert ledger.oldest_unfinished(P0) is None
     assert ledger.unfinished(P0) == 0
 
