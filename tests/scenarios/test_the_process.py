@@ -113,7 +113,9 @@ def test_without_a_broker_it_stays_up_and_says_why_it_is_not_ready(start: Start)
             assert status == 503
             return body if "Kafka gives us no partitions" in body else ""
 
-        assert "broker" in eventually("readiness names Kafka", told)
+        # librdkafka reports each broker and all of them; which comes last is chance.
+        why = eventually("readiness names Kafka", told)
+        assert "Connection refused" in why or "brokers" in why
         assert process.get("/livez")[0] == 200
         assert line["level"] == "warning"
         process.send(signal.SIGTERM)
