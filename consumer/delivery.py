@@ -11,10 +11,11 @@ from consumer.audience.lanes import Lanes
 from consumer.audience.membership import AudienceKey, MembershipChange
 from consumer.choices import DeliveryAck
 from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
+from consumer.kafka.record_weight import CHANGE_BYTES, UNFINISHED_BYTES
 from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.upload_parts import UploadRefused
-from consumer.liveintent.uploader import Finished, Uploader
-from consumer.record import Delivered, Ignored, Rejected, RejectReason
+from consumer.liveintent.uploader import Finished, PartlyFinished, Uploader
+from consumer.record import Delivered, Ignored, Rejected, RejectReason, source_of
 from consumer.refusals import Refusals
 from consumer.telemetry.metrics import Metrics
 
@@ -63,7 +64,9 @@ class Delivery:
         """What an unfinished record waits for, as the end of "it waits for ..."."""
         for lane in self.lanes:
             if lane.in_flight is not None and lane.in_flight.carries(lambda part: part is entry):
-                return f"LiveIntent to finish an upload of {lane.audience}"
+                activity = self._uploader.activity.get(lane.audience)
+                awaits = "its turn" if activity is None else activity.stage.awaits
+                return f"the upload of {lane.audience}, which waits for {awaits}"
         if entry.rejected:
             return "its dead letter to be written"
         return "its audience's next flush" if entry.started else "its turn"
@@ -122,16 +125,23 @@ class Delivery:
     def let_go(self, partitions: Collection[PartitionId]) -> None:
         """Leave everything from these partitions out of every file still to be made, from now on.
 
-        Otherwise a file that is sent late, after an outage, could undo what the partition's new owner has sent.
+        Otherwise a file that is sent late, after an outage, could undo what the partition's new owner has sent. Nor is
+        what we have sent ourselves any news of how LiveIntent stands once they come back.
         """
 
         def belongs(entry: Entry) -> bool:
             return entry.partition in partitions
 
         self.lanes.release(belongs)
+        self.lanes.latest.forget(source_of(*each) for each in partitions)
         for lane in self.lanes:
-            if lane.in_flight is not None:
+            if lane.in_flight is not None and lane.in_flight.carries(belongs):
                 lane.in_flight.release(belongs)
+                self._uploader.interrupt(lane.audience)
+
+    def take_over(self) -> None:
+        """Partitions of others became ours; what they have under way at LiveIntent is waited for."""
+        self._uploader.look_again()
 
     async def drain(self, *, drain_seconds: float) -> bool:
         """Wait for the flushes under way that records wait for, at most so long. Whether all came to an end."""
@@ -151,13 +161,16 @@ class Delivery:
         return True
 
     async def _flush(self, lane: Lane[Entry], batch: AudienceBatch[Entry]) -> None:
-        acknowledged = False
+        acknowledged, held_bytes = False, 0
 
         def on_stored() -> None:
-            nonlocal acknowledged
+            nonlocal acknowledged, held_bytes
             self._metrics.change_stored_seconds.observe(self._now() - batch.waiting_since)
             if self._ack is DeliveryAck.STORED:
                 acknowledged = True
+                # Its records will be finished, and its changes still here: LiveIntent may ask for the file again.
+                held_bytes = len(batch.parts()) * (UNFINISHED_BYTES + CHANGE_BYTES)
+                self._ledger.pending_bytes += held_bytes
                 self._succeed(lane, batch)
 
         try:
@@ -166,20 +179,16 @@ class Delivery:
                 case Finished():
                     if not acknowledged:
                         self._succeed(lane, batch)
-                case AudienceRefused(detail=detail):
-                    self._fail(
-                        batch,
-                        Rejected(RejectReason.AUDIENCE_REFUSED, detail),
-                        acknowledged=acknowledged,
-                    )
-                case UploadRefused(detail=detail):
-                    self._fail(
-                        batch,
-                        Rejected(RejectReason.UPLOAD_REFUSED, detail),
-                        acknowledged=acknowledged,
-                    )
+                case PartlyFinished(refused, rows):
+                    done, left = batch.divided(rows)
+                    if not acknowledged:
+                        self._succeed(lane, done)
+                    self._fail(left, refused, acknowledged=acknowledged)
+                case AudienceRefused() | UploadRefused():
+                    self._fail(batch, result, acknowledged=acknowledged)
         finally:
             lane.end_flush()
+            self._ledger.pending_bytes -= held_bytes
             self._flush_over.set()
             self._wake.set()
 
@@ -193,7 +202,16 @@ class Delivery:
             self._ledger.finish(entry, _DELIVERED)
         self._metrics.changes_finished.labels("delivered").inc(len(parts))
 
-    def _fail(self, batch: AudienceBatch[Entry], rejected: Rejected, *, acknowledged: bool) -> None:
+    def _fail(
+        self,
+        batch: AudienceBatch[Entry],
+        refused: AudienceRefused | UploadRefused,
+        *,
+        acknowledged: bool,
+    ) -> None:
+        is_audience = isinstance(refused, AudienceRefused)
+        reason = RejectReason.AUDIENCE_REFUSED if is_audience else RejectReason.UPLOAD_REFUSED
+        rejected = Rejected(reason, refused.detail, batch.audience)
         self.refused[batch.audience] = rejected.detail
         self._metrics.lanes_refused.set(len(self.refused))
         if acknowledged:

@@ -2,7 +2,7 @@
 
 SegmentLiveIntentError
 ├── SettingsError            2  the settings cannot be used; lists everything wrong with them
-├── CheckFailed              3  a check, or a demo's books, did not come out right
+├── CheckFailed              3  a check, a demo's books or a redrive did not come out right
 ├── KafkaFatal               4  librdkafka declared the client dead, or the poll loop died
 ├── OffsetsUnknown           5  no usable committed offset, and no policy that says where to start
 ├── DeadLetterLimitReached   6  too many records were refused: probably a bad deploy, not bad data
@@ -33,7 +33,7 @@ class SettingsError(SegmentLiveIntentError):
 
 
 class CheckFailed(SegmentLiveIntentError):
-    """A check, or a demo's comparison with its oracle, did not come out right."""
+    """A check, a demo's comparison with its oracle, or a redrive did not come out right."""
 
     exit_code: ClassVar[int] = 3
 

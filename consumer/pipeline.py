@@ -9,24 +9,31 @@
 
 Records come in from the reader's thread in batches. Each opens an entry in the ledger at once, so that the books know of
 it, and then waits here for its turn. The turn waits while memory is used up or LiveIntent cannot be called; the
-reader notices that its batches are not taken, pauses, and keeps polling.
+reader notices that its batches are not taken, pauses, and keeps polling. A record whose schema is not known yet holds up
+the later ones of its own partition only.
 """
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from consumer.delivery import Delivery
 from consumer.errors import SegmentLiveIntentError
+from consumer.kafka.dead_letter_headers import as_first_read
 from consumer.kafka.offset_ledger import CommitOffset, Entry, OffsetLedger, PartitionId
+from consumer.kafka.parking import Parking, Wait
 from consumer.kafka.record_reader import RecordBatch
-from consumer.record import Ignored, KafkaRecord, Rejected, RejectReason
+from consumer.kafka.record_weight import unfinished_weight_bytes
+from consumer.record import Ignored, KafkaRecord, Rejected, RejectReason, source_of
 from consumer.refusals import Refusals
 from consumer.segment.event import SegmentEvent
 from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
+from consumer.segment.framing import SchemaRef
 from consumer.segment.membership_rules import MembershipPolicy, Origin, Reading, read_changes
 from consumer.segment.schemas import Schemas
 from consumer.telemetry.metrics import Metrics
@@ -34,11 +41,17 @@ from consumer.telemetry.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_SECONDS = 0.25
+_MEMORY = "memory"
+_PARKED_SHARE = 0.25  # what of the memory budget goes on at once after waiting for a schema
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryBudget:
-    """What unfinished records may weigh. Intake stops above `high_bytes` and goes on below `low_bytes`."""
+    """What unfinished records may weigh. Intake stops above `high_bytes` and goes on below `low_bytes`.
+
+    Beyond it goes what is read ahead (`IntakeLimits`, and the last read), and the changes of one record, or of a quarter of
+    those that waited for a schema.
+    """
 
     high_bytes: int
     low_bytes: int
@@ -76,8 +89,11 @@ class Pipeline:
         self._arrived: deque[tuple[RecordBatch, list[Entry]]] = deque()
         self._arrival = asyncio.Event()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.parking = Parking(turn=self._turn, between=self._room_for_parked, failed=self._fail)
         self.taken: Callable[[RecordBatch], None] = lambda _: None
         self.ever_assigned = False
+        self.records_without_key = 0
+        self._started_bytes = 0
         self.blocked: str | None = None
 
     # The reader's side
@@ -86,6 +102,7 @@ class Pipeline:
         """Open the partitions' books."""
         self.ever_assigned = True
         self._ledger.assign(partitions, assignment)
+        self._delivery.take_over()
 
     def on_records(self, batch: RecordBatch) -> None:
         """Enter every record into the ledger, and queue the batch for its turn."""
@@ -95,6 +112,7 @@ class Pipeline:
             for record in batch.records
             if (entry := self._ledger.deliver(record, now=now)) is not None
         ]
+        self.records_without_key += sum(record.key is None for record in batch.records)
         self._arrived.append((batch, entries))
         self._arrival.set()
 
@@ -102,18 +120,25 @@ class Pipeline:
         """Let in-flight work of the partitions finish for a bounded time; gives what is to be committed last."""
         owned = set(partitions)
         self._ledger.stop_taking(owned)
+        self.parking.forget(owned)
         await self._delivery.release(owned, drain_seconds=self._drain_seconds)
         return self._ledger.revoke(owned)
 
     def on_lost(self, partitions: Sequence[PartitionId]) -> None:
         """Fence the partitions, which somebody else may own by now: nothing is committed."""
         self._ledger.revoke(partitions)
+        self.parking.forget(partitions)
         self._delivery.let_go(set(partitions))
 
     def on_failed(self, error: SegmentLiveIntentError) -> None:
         """End `run` with this error, and so the process."""
-        if not self._failure.done():
-            self._failure.set_exception(error)
+        self._fail(error)
+
+    def waits_for(self, entry: Entry) -> str:
+        """What an unfinished record waits for, as the end of "it waits for ..."."""
+        if self.parking.holds(entry.partition) and not entry.started:
+            return "a schema"
+        return self._delivery.waits_for(entry)
 
     # The way of a record
 
@@ -127,27 +152,53 @@ class Pipeline:
                     task.result()
         finally:
             intake.cancel()
+            self.parking.close()
 
     async def _take_batches(self) -> None:
         while True:
             self._arrival.clear()
             while self._arrived:
                 await self._room()
-                batch, entries = self._arrived.popleft()
-                for entry in entries:
-                    if entry.record is not None and entry.wanted:
-                        await self._walk(entry, entry.record)
-                self.taken(batch)
+                await self._take(*self._arrived[0])
+                self._arrived.popleft()
                 # Decoding holds the loop for some milliseconds a batch; let everyone else have a turn.
                 await asyncio.sleep(0)
             await self._arrival.wait()
 
-    async def _walk(self, entry: Entry, record: KafkaRecord) -> None:
-        """One record's way; whatever happens, the ledger hears of it."""
+    async def _take(self, batch: RecordBatch, entries: Sequence[Entry]) -> None:
+        # A method of its own: a variable of the loop would keep the last batch's records until there is a next one.
+        for entry in entries:
+            # What changes weigh is known only as they are made, and one record may make many.
+            if self._ledger.pending_bytes > self._budget.high_bytes:
+                await self._room()
+            if self.parking.holds(entry.partition):
+                self.parking.add(entry)
+            elif (wait := self._turn(entry)) is not None:
+                self.parking.park(entry, wait)
+        self.taken(batch)
+
+    def _turn(self, entry: Entry) -> Wait | None:
+        """One record's way; whatever happens, the ledger hears of it. Or what must be waited for first."""
+        record = entry.record
+        if record is None or not entry.wanted:
+            return None  # its partition was taken away while it waited
+        event = self._decoder.decode(record)
+        if isinstance(event, SchemaNeeded):
+            return partial(self._load, event.ref)
         entry.started = True
-        event = await self._decoded(record)
-        if not entry.wanted:
-            return  # its partition was taken away while we waited for a schema
+        self._started_bytes += unfinished_weight_bytes(record)
+        self._walk(entry, record, event)
+        return None
+
+    async def _load(self, ref: SchemaRef) -> None:
+        if self._schemas is None:
+            message = "a format with schemas was configured without a place to find them"
+            raise RuntimeError(message)
+        await self._schemas.load(ref)
+
+    def _walk(
+        self, entry: Entry, record: KafkaRecord, event: SegmentEvent | Ignored | Rejected
+    ) -> None:
         match event:
             case Ignored():
                 self._ledger.finish(entry, event)
@@ -173,23 +224,12 @@ class Pipeline:
             self._ledger.split(entry, 1, reading.ignored)
             self._ledger.finish(entry, Ignored(reading.ignored[0]))
 
-    async def _decoded(self, record: KafkaRecord) -> SegmentEvent | Ignored | Rejected:
-        decoded = self._decoder.decode(record)
-        while isinstance(decoded, SchemaNeeded):
-            if self._schemas is None:
-                message = "a format with schemas was configured without a place to find them"
-                raise RuntimeError(message)
-            self._block("schema_registry")
-            await self._schemas.load(decoded.ref)
-            self._block(None)
-            decoded = self._decoder.decode(record)
-        return decoded
-
     def _read(self, event: SegmentEvent, record: KafkaRecord) -> Reading | Rejected:
+        first = as_first_read(record)
         origin = Origin(
-            source=f"{record.topic}-{record.partition}",
-            offset=record.offset,
-            record_time_us=None if record.timestamp_ms is None else record.timestamp_ms * 1000,
+            source=sys.intern(source_of(first.topic, first.partition)),  # kept by every change
+            offset=first.offset,
+            record_time_us=None if first.timestamp_ms is None else first.timestamp_ms * 1000,
         )
         try:
             return read_changes(event, self._policy, origin)
@@ -205,19 +245,35 @@ class Pipeline:
     # Back pressure
 
     async def _room(self) -> None:
-        """Wait until there is memory for another batch and LiveIntent can be called."""
+        """Wait until there is memory for more and LiveIntent can be called."""
         if self._ledger.pending_bytes > self._budget.high_bytes:
             self._delivery.press()
-            while (
-                self._ledger.pending_bytes > self._budget.low_bytes and self._is_more_than_queued()
+            while self._ledger.pending_bytes > self._budget.low_bytes and self._is_more_than(
+                self._queued()
             ):
-                self._block("memory")
+                self._block(_MEMORY)
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             self._delivery.relax()
         while (reason := self._liveintent_blocked()) is not None:
             self._block(reason)
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         self._block(None)
+
+    async def _room_for_parked(self) -> None:
+        """The same for records that waited for a schema, which may fill the memory all by themselves.
+
+        A share of it goes on at a time: with one record at a time, each would be an upload of its own.
+        """
+        await asyncio.sleep(0)
+        if self._started_bytes > self._budget.high_bytes * _PARKED_SHARE:
+            while self._ledger.pending_bytes > self._budget.high_bytes and self._is_more_than(
+                self._queued() + self.parking.records
+            ):
+                self._delivery.press()
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            self._started_bytes = 0
+            if self.blocked != _MEMORY:
+                self._delivery.relax()
 
     def _block(self, reason: str | None) -> None:
         if reason == self.blocked:
@@ -228,7 +284,17 @@ class Pipeline:
             self._metrics.intake_blocked.labels(reason).set(1)
         self.blocked = reason
 
-    def _is_more_than_queued(self) -> bool:
-        """Whether anything but the queue here is unfinished: if not, only going on makes room."""
-        queued = sum(entry.record is not None for _, entries in self._arrived for entry in entries)
-        return self._ledger.books.pending > queued
+    def _is_more_than(self, waiting: int) -> bool:
+        """Whether anything but these records, which wait here, takes memory: if not, only going on makes room."""
+        return self._delivery.busy or self._ledger.books.pending > waiting
+
+    def _queued(self) -> int:
+        return sum(
+            entry.record is not None and not entry.started
+            for _, entries in self._arrived
+            for entry in entries
+        )
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)

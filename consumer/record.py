@@ -39,6 +39,11 @@ class KafkaRecord:
         )
 
 
+def source_of(topic: str, partition: int) -> str:
+    """A partition's name in the versions of the changes that were read from it."""
+    return f"{topic}-{partition}"
+
+
 class IgnoreReason(StrEnum):
     """Why a record, or a part of one, asked for nothing.
 
@@ -91,10 +96,12 @@ class Rejected:
     """Cannot be delivered, whatever LiveIntent's health: goes to the dead-letter topic.
 
     `detail` is for people (log, dead-letter header). It names fields, types and sizes, never their contents.
+    `audience` is the one concerned, by Segment's key; empty when it is not about one.
     """
 
     reason: RejectReason
     detail: str = ""
+    audience: str = ""
 
 
 Outcome = Delivered | Ignored | Rejected

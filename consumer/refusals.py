@@ -1,6 +1,7 @@
 """The way out for records that cannot be delivered: dead letter first, then the ledger, and a limit on both."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,13 +15,16 @@ from consumer.record import KafkaRecord, Rejected, RejectReason
 
 log = structlog.get_logger(__name__)
 
+# A dead letter under way is a copy of its record, a task and a place in librdkafka's queue: some 10 KB beside its bytes.
+WRITES_MAX = 500
+WRITES_MAX_BYTES = 16 * 2**20
+_Refused = tuple[Entry, Rejected, str]
+
 
 class DeadLetterWriter(Protocol):
     """Writes one dead letter; returns when Kafka has it, however long that takes."""
 
-    async def send(
-        self, record: KafkaRecord, rejected: Rejected, *, stage: str, attempt: int = 1
-    ) -> None:
+    async def send(self, record: KafkaRecord, rejected: Rejected, *, stage: str) -> None:
         """Return once Kafka has it."""
         ...
 
@@ -34,7 +38,10 @@ class RecentRefusal:
 
 
 class Refusals:
-    """Dead-letters records, and finishes them in the ledger once Kafka has the dead letter, not before."""
+    """Dead-letters records, and finishes them in the ledger once Kafka has the dead letter, not before.
+
+    A refused batch may be the whole memory budget, so only so many are written at a time.
+    """
 
     def __init__(
         self,
@@ -50,6 +57,8 @@ class Refusals:
         self._limit = limit
         self._tasks = tasks
         self._now = now
+        self._waiting: deque[_Refused] = deque()
+        self._writes = self._writes_bytes = 0
         self.recent: dict[RejectReason, RecentRefusal] = {}
 
     def refuse(self, entry: Entry, rejected: Rejected, *, stage: str) -> None:
@@ -81,7 +90,9 @@ class Refusals:
             message = (
                 f"More than {self._limit.count} refusals within {self._limit.per_seconds:g} seconds, the last for "
                 f"{rejected.reason}. That looks like a bad deploy or a wrong setting, not like bad data. "
-                "Nothing past them was committed. See DEAD_LETTER_LIMIT."
+                "Nothing past them was committed. Put that right and start again; `segment-liveintent dead-letters list` "
+                "shows what was refused, `dead-letters redrive` puts it back. If the data is as bad as that, raise "
+                "DEAD_LETTER_LIMIT."
             )
             raise DeadLetterLimitReached(message)
 
@@ -93,10 +104,27 @@ class Refusals:
             self._ledger.finish(entry, rejected)
             return
         self._ledger.reject(entry, rejected)
-        self._tasks.create_task(self._write(entry, entry.record, rejected, stage))
+        self._waiting.append((entry, rejected, stage))
+        self._start_writes()
+
+    def _start_writes(self) -> None:
+        while self._waiting and self._writes < WRITES_MAX:
+            entry, rejected, stage = self._waiting[0]
+            record = entry.record
+            if record is not None:  # else its partition has left us meanwhile
+                # One that is larger than all that may be under way goes alone.
+                if self._writes and self._writes_bytes + record.size_bytes > WRITES_MAX_BYTES:
+                    return
+                self._writes += 1
+                self._writes_bytes += record.size_bytes
+                self._tasks.create_task(self._write(entry, record, rejected, stage))
+            self._waiting.popleft()
 
     async def _write(
         self, entry: Entry, record: KafkaRecord, rejected: Rejected, stage: str
     ) -> None:
         await self._dead_letters.send(record, rejected, stage=stage)
+        self._writes -= 1
+        self._writes_bytes -= record.size_bytes
         self._ledger.finish(entry, rejected)
+        self._start_writes()

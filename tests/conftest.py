@@ -3,29 +3,46 @@
 import inspect
 import logging
 import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from blockbuster import BlockBuster
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+from consumer.kafka import poll_loop
 from consumer.sandbox.embedded_kafka import EmbeddedKafka
 from tests.kafka_cluster import TEST_KAFKA, ClusterKind, KafkaCluster, kind_under_test
 from tests.kafka_cluster.embedded import EmbeddedCluster
 from tests.kafka_cluster.maven import JavaUnavailable
+from tests.kafka_cluster.owned_consumer import OwnedConsumer
 from tests.kafka_cluster.real_kafka import RealKafka, kafka_jars
 
 KAFKA_MARK = "kafka"
 
-# In the gate the same examples each time; HYPOTHESIS_PROFILE=soak looks for new ones. No deadline: machines differ.
-settings.register_profile("gate", deadline=None, derandomize=True)
-settings.register_profile("soak", deadline=None, max_examples=5000, print_blob=True)
+# In the gate the same examples each time; HYPOTHESIS_PROFILE=soak looks for new ones, SOAK_TIMES as many, in longer
+# runs of each machine. tests/properties/effort.py scales what a test asks for. No deadline: machines differ.
+SOAK_TIMES = int(os.environ.get("SOAK_TIMES", "50"))
+LOADED_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "gate", LOADED_MACHINE, derandomize=True, max_examples=100, stateful_step_count=50
+)
+settings.register_profile(
+    "soak",
+    LOADED_MACHINE,
+    max_examples=100 * SOAK_TIMES,
+    stateful_step_count=100,
+    print_blob=True,
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before hypothesis reads its options
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a misspelt TEST_KAFKA, and fetch Kafka's jars before the first test's time starts to run."""
+    if not settings().derandomize and config.getoption("--hypothesis-seed") is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
     try:
         if kind_under_test() is ClusterKind.REAL and not config.option.collectonly:
             kafka_jars()
@@ -43,8 +60,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
-def pytest_report_header() -> str:
-    return f"{TEST_KAFKA}: {kind_under_test()}"
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    seed = config.getoption("--hypothesis-seed")
+    again = [] if seed is None else [f"hypothesis: run again with --hypothesis-seed={seed}"]
+    return [f"{TEST_KAFKA}: {kind_under_test()}", *again]
 
 
 @pytest.fixture
@@ -70,6 +89,15 @@ def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
     else:
         with EmbeddedCluster() as embedded:
             yield embedded
+
+
+@pytest.fixture(autouse=True)
+def one_thread_owns_the_consumer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test in which the service's consumer is used by any thread but its owner (decision 1)."""
+    monkeypatch.setattr(poll_loop, "Consumer", OwnedConsumer)
+    OwnedConsumer.misuses.clear()
+    yield
+    assert OwnedConsumer.misuses == []
 
 
 @pytest.fixture(autouse=True)

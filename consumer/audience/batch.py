@@ -1,6 +1,7 @@
 """What a lane sends at once: the folded changes of one audience."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import groupby
 from typing import Generic, TypeVar
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType, MembershipChange
@@ -15,7 +16,7 @@ _FILE_ORDER = [(action, kind) for action in (Action.REMOVE, Action.ADD) for kind
 class Pending(Generic[Part]):
     """A change that waits or travels, with the part it belongs to."""
 
-    __slots__ = ("change", "message_ids", "part", "released", "rows")
+    __slots__ = ("change", "message_ids", "part", "rows")
 
     def __init__(
         self, change: MembershipChange, part: Part, *, message_ids: tuple[str, ...]
@@ -25,7 +26,6 @@ class Pending(Generic[Part]):
         # The message that brought it and those it superseded: none of them may count as news again.
         self.message_ids = message_ids
         self.rows = 0
-        self.released = False
 
 
 class AudienceBatch(Generic[Part]):
@@ -45,21 +45,16 @@ class AudienceBatch(Generic[Part]):
         self._by_value = by_value
 
     def __len__(self) -> int:
-        """Identifier values in the batch, released ones included."""
+        """Identifier values in the batch, without the released ones."""
         return len(self._by_value)
 
     def pending(self, value: str) -> Pending[Part] | None:
         """The change that travels for this identifier value, unless it was released."""
-        pending = self._by_value.get(value)
-        return None if pending is None or pending.released else pending
+        return self._by_value.get(value)
 
     def files(self) -> list[File]:
         """The files to send, in order; none is empty at this moment."""
-        present = {
-            (p.change.action, p.change.identifier.type)
-            for p in self._by_value.values()
-            if not p.released
-        }
+        present = {(p.change.action, p.change.identifier.type) for p in self._by_value.values()}
         return [file for file in _FILE_ORDER if file in present]
 
     def rows(self, action: Action, identifier_type: IdentifierType) -> list[str]:
@@ -67,19 +62,14 @@ class AudienceBatch(Generic[Part]):
         return [
             value
             for value, pending in self._by_value.items()
-            if not pending.released
-            and pending.change.action is action
-            and pending.change.identifier.type is identifier_type
+            if pending.change.action is action and pending.change.identifier.type is identifier_type
         ]
 
     def live(self) -> Iterator[tuple[Pending[Part], tuple[str, ...]]]:
         """Each change once, with the identifier values it stands for here, without the released ones."""
-        values: dict[int, tuple[Pending[Part], list[str]]] = {}
-        for value, pending in self._by_value.items():
-            if not pending.released:
-                values.setdefault(id(pending), (pending, []))[1].append(value)
-        for pending, own in values.values():
-            yield pending, tuple(own)
+        # The values of a change stand together: a lane takes them in all at once.
+        for pending, items in groupby(self._by_value.items(), key=_pending_of):
+            yield pending, tuple(value for value, _ in items)
 
     def parts(self) -> list[Part]:
         """The part of every change that was not released, once each."""
@@ -87,12 +77,31 @@ class AudienceBatch(Generic[Part]):
 
     def carries(self, belongs: Callable[[Part], bool]) -> bool:
         """Whether any change that was not released has a part that `belongs` picks."""
-        return any(
-            not pending.released and belongs(pending.part) for pending in self._by_value.values()
-        )
+        return any(belongs(pending.part) for pending in self._by_value.values())
 
     def release(self, belongs: Callable[[Part], bool]) -> None:
-        """Leave the changes whose parts `belongs` picks out of every file that is still to be made."""
-        for pending in self._by_value.values():
-            if belongs(pending.part):
-                pending.released = True
+        """Leave the changes whose parts `belongs` picks out of every file that is still to be made.
+
+        They are forgotten, memory and all: the budget does not count them any more.
+        """
+        self._by_value = {
+            value: pending for value, pending in self._by_value.items() if not belongs(pending.part)
+        }
+
+    def divided(self, rows: Collection[str]) -> tuple["AudienceBatch[Part]", "AudienceBatch[Part]"]:
+        """Two batches: the changes all of whose identifier values are in `rows`, and the others."""
+        left = {id(pending) for value, pending in self._by_value.items() if value not in rows}
+        return (
+            self._with(lambda pending: id(pending) not in left),
+            self._with(lambda pending: id(pending) in left),
+        )
+
+    def _with(self, chosen: Callable[[Pending[Part]], bool]) -> "AudienceBatch[Part]":
+        by_value = {value: each for value, each in self._by_value.items() if chosen(each)}
+        return AudienceBatch(
+            self.audience, by_value, waiting_since=self.waiting_since, taken_at=self.taken_at
+        )
+
+
+def _pending_of(item: tuple[str, Pending[Part]]) -> Pending[Part]:
+    return item[1]

@@ -1,12 +1,18 @@
 """The queue of one audience: changes fold to the newest per member, and one flush is under way at a time."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from consumer.audience.batch import AudienceBatch, Pending
-from consumer.audience.latest_state import MESSAGE_IDS_KEPT, Applied, LatestState
+from consumer.audience.latest_state import (
+    MESSAGE_IDS_KEPT,
+    Applied,
+    LatestState,
+    with_late_message,
+)
 from consumer.audience.membership import Action, AudienceKey, IdentifierType, MembershipChange
-from consumer.audience.version import supersedes
+from consumer.audience.version import blocks, supersedes
 from consumer.record import IgnoreReason
 
 Part = TypeVar("Part")
@@ -47,16 +53,23 @@ class Lane(Generic[Part]):
         if change.action is Action.REMOVE and change.identifier.type is IdentifierType.EMAIL_HASH:
             values = self._every_hash(values)
         seen: tuple[str, ...] = ()
+        every_hash = dict.fromkeys(values)
         for known in self._known(values):
+            if known.change.version.source != change.version.source:
+                self._latest.wanderers.see(self.audience, known.change.identifier.values[0])
             if change.message_id in known.message_ids:
                 return [(part, IgnoreReason.DUPLICATE)]
             if not supersedes(change, known.change):
+                self._note(change, known)
                 return [(part, IgnoreReason.STALE)]
-            seen += known.message_ids
+            seen = known.message_ids + seen  # what waits is newer than what was applied
+            every_hash.update(dict.fromkeys(known.change.identifier.values))
         if change.action is Action.ADD and self._withheld_since(change):
             return [(part, IgnoreReason.STALE)]
         message_ids = (*dict.fromkeys(seen), change.message_id)[-MESSAGE_IDS_KEPT:]
-        return self._replace(values, Pending(change, part, message_ids=message_ids), now=now)
+        # Only `values` are sent, but a change by one hash must not make us forget whose it is.
+        known_as = _known_as(change, tuple(every_hash))
+        return self._replace(values, Pending(known_as, part, message_ids=message_ids), now=now)
 
     def withhold(self, change: MembershipChange) -> list[Settled[Part]]:
         """Take note of an ADD that consent refused: a waiting older ADD of the member is not sent any more."""
@@ -67,7 +80,7 @@ class Lane(Generic[Part]):
             for value in values
             if (pending := self._waiting.get(value)) is not None
             and pending.change.action is Action.ADD
-            and supersedes(change, pending.change)
+            and blocks(change, pending.change)
         ]
         return self._drop(blocked)
 
@@ -115,10 +128,21 @@ class Lane(Generic[Part]):
             if (applied := self._latest.applied(self.audience, value)) is not None:
                 yield applied
 
+    def _note(self, late: MembershipChange, known: Pending[Part] | Applied) -> None:
+        """Keep the id of a message that came too late, if a repeat of it, received later, could pass for newer."""
+        version = late.version
+        is_tied = version.event_us == known.change.version.event_us
+        if not is_tied and version.event_us <= version.received_us:
+            return
+        if isinstance(known, Pending):
+            known.message_ids = with_late_message(known.message_ids, late.message_id)
+        else:
+            self._latest.note(late)
+
     def _withheld_since(self, change: MembershipChange) -> bool:
         return any(
             (refused := self._latest.withheld(self.audience, value)) is not None
-            and not supersedes(change, refused)
+            and blocks(refused, change)
             for value in change.identifier.values
         )
 
@@ -143,3 +167,9 @@ class Lane(Generic[Part]):
         if not self._waiting:
             self.waiting_since = None
         return settled
+
+
+def _known_as(change: MembershipChange, values: tuple[str, ...]) -> MembershipChange:
+    if len(values) == len(change.identifier.values):
+        return change
+    return replace(change, identifier=replace(change.identifier, values=values))

@@ -3,11 +3,22 @@
 It is a bounded memory of this process. What a restart or an un-keyed topic can then do is in docs/architecture.md.
 """
 
+import marshal
+import sys
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from consumer.audience.membership import AudienceKey, MembershipChange
+from consumer.audience.membership import (
+    Action,
+    AudienceKey,
+    Identifier,
+    IdentifierType,
+    MembershipChange,
+    Version,
+)
 from consumer.audience.version import supersedes
+from consumer.audience.wanderers import Wanderers
 
 # Message ids kept per member. One would do but for replays of an event that a newer one of the same instant followed.
 MESSAGE_IDS_KEPT = 4
@@ -22,44 +33,76 @@ class Applied:
 
 
 class LatestState:
-    """Remembers what was applied, per (audience, identifier value), on success only; forgets the least recent first."""
+    """Remembers what was applied, per (audience, identifier value), on success only; forgets the least recent first.
+
+    What it remembers it keeps as bytes: as objects it would take twice the memory.
+    """
 
     def __init__(self, capacity: int) -> None:
         """`capacity` counts identifier values: an email in three hashes takes three."""
         self._capacity = capacity
-        self._applied: OrderedDict[tuple[AudienceKey, str], Applied] = OrderedDict()
-        self._withheld: OrderedDict[tuple[AudienceKey, str], MembershipChange] = OrderedDict()
+        self._applied: OrderedDict[tuple[AudienceKey, str], bytes] = OrderedDict()
+        self._withheld: OrderedDict[tuple[AudienceKey, str], bytes] = OrderedDict()
+        self._written = 0
+        self._void_up_to: dict[str, int] = {}
         self.evictions = 0
+        self.wanderers = Wanderers()
 
     def __len__(self) -> int:
         return len(self._applied) + len(self._withheld)
 
     def applied(self, audience: AudienceKey, value: str) -> Applied | None:
         """What LiveIntent has last been told of this identifier value in this audience, if we remember."""
-        return self._applied.get((audience, value))
+        packed = self._applied.get((audience, value))
+        if packed is None:
+            return None
+        known, number = _unpacked(audience, packed)
+        return None if number <= self._void_up_to.get(known.change.version.source, 0) else known
 
     def withheld(self, audience: AudienceKey, value: str) -> MembershipChange | None:
         """The newest ADD that consent refused for it, if we remember: it blocks older ADDs, and nothing else."""
-        return self._withheld.get((audience, value))
+        packed = self._withheld.get((audience, value))
+        return None if packed is None else _unpacked(audience, packed)[0].change
 
     def remember(
         self, change: MembershipChange, values: tuple[str, ...], message_ids: tuple[str, ...]
     ) -> None:
         """LiveIntent has the change, for these identifier values."""
-        applied = Applied(change, message_ids[-MESSAGE_IDS_KEPT:])
+        self._written += 1
+        packed = _packed(change, message_ids[-MESSAGE_IDS_KEPT:], number=self._written)
+        audience = _shared(change.audience)
         for value in values:
-            key = (change.audience, value)
-            self._applied[key] = applied
+            key = (audience, value)
+            self._applied[key] = packed
             self._applied.move_to_end(key)
         self._evict()
 
+    def forget(self, sources: Iterable[str]) -> None:
+        """Somebody else may send what is in these partitions from now on, older changes again too.
+
+        So what LiveIntent was last told of their members is not known any more. What consent refused stands. Takes no
+        time, however much is remembered; the room is free when others need it.
+        """
+        self._void_up_to.update(dict.fromkeys(sources, self._written))
+
+    def note(self, late: MembershipChange) -> None:
+        """A message came too late for what is remembered; a repeat of it must not count as news."""
+        for value in late.identifier.values:
+            known = self.applied(late.audience, value)
+            if known is not None:
+                message_ids = with_late_message(known.message_ids, late.message_id)
+                packed = _packed(known.change, message_ids, number=self._written)
+                self._applied[late.audience, value] = packed
+
     def withhold(self, change: MembershipChange, values: tuple[str, ...]) -> None:
         """Consent refused this ADD, of these identifier values."""
+        packed = _packed(change, (), number=0)
+        audience = _shared(change.audience)
         for value in values:
-            key = (change.audience, value)
-            standing = self._withheld.get(key)
+            key = (audience, value)
+            standing = self.withheld(*key)
             if standing is None or supersedes(change, standing):
-                self._withheld[key] = change
+                self._withheld[key] = packed
                 self._withheld.move_to_end(key)
         self._evict()
 
@@ -67,3 +110,37 @@ class LatestState:
         while len(self) > self._capacity:
             (self._applied or self._withheld).popitem(last=False)
             self.evictions += 1
+
+
+def with_late_message(message_ids: tuple[str, ...], late: str) -> tuple[str, ...]:
+    """The ids to keep when one more came too late. The last, which stands, is the last to be forgotten."""
+    *others, own = message_ids
+    return (*others, late, own)[-MESSAGE_IDS_KEPT:]
+
+
+def _shared(audience: AudienceKey) -> AudienceKey:
+    # Every event brings its own copy of the name.
+    return AudienceKey(sys.intern(audience))
+
+
+def _packed(change: MembershipChange, message_ids: tuple[str, ...], *, number: int) -> bytes:
+    who = change.identifier
+    return marshal.dumps(
+        (
+            str(change.action),
+            str(who.type),
+            who.values,
+            tuple(change.version),
+            change.message_id,
+            message_ids,
+            number,
+        )
+    )
+
+
+def _unpacked(audience: AudienceKey, packed: bytes) -> tuple[Applied, int]:
+    # Bytes of our own making, that never leave this process.
+    action, kind, values, version, message_id, message_ids, number = marshal.loads(packed)  # noqa: S302
+    who = Identifier(IdentifierType(kind), values)
+    change = MembershipChange(audience, Action(action), who, Version(*version), message_id)
+    return Applied(change, message_ids), number

@@ -18,3 +18,11 @@ def supersedes(change: MembershipChange, standing: MembershipChange) -> bool:
     if new.source == old.source:
         return new.offset > old.offset
     return change.action is Action.REMOVE and standing.action is Action.ADD
+
+
+def blocks(refused: MembershipChange, add: MembershipChange) -> bool:
+    """Whether an ADD that consent refused keeps out this ADD of the same member: unless it is from later.
+
+    When Segment received them does not matter: a repeat of an ADD that was kept out would pass, received later.
+    """
+    return add.version.event_us <= refused.version.event_us

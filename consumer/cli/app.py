@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from consumer.cli.check import check
+from consumer.cli.dead_letters import dead_letters
 from consumer.cli.demo import demo
 from consumer.cli.explain import explain
 from consumer.cli.run import run
@@ -16,7 +17,7 @@ from consumer.telemetry.redaction import redacted
 
 EXIT_CODES = """\
 Exit codes: 0 done, or stopped and drained; 1 an error nobody foresaw; 2 settings or arguments that cannot be used;
-3 a check or a demo did not come out right; 4 Kafka's client cannot go on; 5 no offset to start from;
+3 a check, a demo or a redrive did not come out right; 4 Kafka's client cannot go on; 5 no offset to start from;
 6 too many dead letters; 7 stopped by a second signal before it was drained."""
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.command()(run)
 app.command()(check)
 app.command()(demo)
 app.command()(explain)
+app.add_typer(dead_letters, name="dead-letters")
 app.command()(sandbox)
 
 

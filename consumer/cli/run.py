@@ -14,6 +14,7 @@ import uvloop
 from consumer.errors import ForcedStop
 from consumer.kafka.connection import property_problems
 from consumer.service import Service
+from consumer.service.daemon_threads import DaemonThreads
 from consumer.settings import Settings, load_settings
 from consumer.telemetry.logs import configure_logs
 
@@ -65,6 +66,7 @@ async def serve(settings: Settings) -> None:
         stop.set()
 
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(DaemonThreads())
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, on_signal, each.name)
     service = asyncio.create_task(Service(settings).run(stop))

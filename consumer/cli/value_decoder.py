@@ -29,7 +29,9 @@ def value_decoder(environ: Mapping[str, str], *, env_file: Path | None = None) -
     raises SettingsError for settings that cannot be used, CheckFailed when no schema comes in time.
     """
     json_decoder = EventDecoder(event_format=EventFormat.JSON)
-    avro_decoder = cache(lambda: _AvroDecoder(load_part(EventSettings, environ, env_file=env_file)))
+    avro_decoder = cache(
+        lambda: _ConfiguredDecoder(load_part(EventSettings, environ, env_file=env_file))
+    )
 
     def decode(value: bytes) -> SegmentEvent | Ignored | Rejected:
         if is_avro(value):
@@ -39,7 +41,15 @@ def value_decoder(environ: Mapping[str, str], *, env_file: Path | None = None) -
     return decode
 
 
-class _AvroDecoder:
+def configured_decoder(environ: Mapping[str, str], *, env_file: Path | None = None) -> Decode:
+    """Return what decodes as the service does, by EVENT_FORMAT alone: there, JSON on an Avro topic is undecodable.
+
+    Raises SettingsError for settings that cannot be used. Decoding Avro blocks as that of `value_decoder`.
+    """
+    return _ConfiguredDecoder(load_part(EventSettings, environ, env_file=env_file)).decode
+
+
+class _ConfiguredDecoder:
     def __init__(self, settings: EventSettings) -> None:
         event_format = settings.event_format
         self._schemas = _FetchedSchemas(settings)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from consumer.kafka.group_lease import GroupLease
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 
 CommitDone = Callable[[Exception | None], None]
@@ -25,10 +26,19 @@ class CommitQueue:
     about the session's time-out.
     """
 
-    def __init__(self, owns: Callable[[PartitionId], bool]) -> None:
+    def __init__(
+        self,
+        owns: Callable[[PartitionId], bool],
+        *,
+        lease: GroupLease,
+        now: Callable[[], float],
+    ) -> None:
         self._owns = owns
+        self._lease = lease
+        self._now = now
         self._waiting: deque[_Request] = deque()
         self._out: _Request | None = None
+        self._claim = lease.claim(now())
 
     @property
     def idle(self) -> bool:
@@ -50,7 +60,10 @@ class CommitQueue:
         """Take librdkafka's word on the request that is out."""
         request, self._out = self._out, None
         if request is not None:
-            request.done(_failure(error, partitions))
+            failure = _failure(error, partitions)
+            if _proves_membership(failure):
+                self._lease.confirm(self._claim)
+            request.done(failure)
         self._send_next(consumer)
 
     def give_up(self, error: Exception) -> None:
@@ -68,15 +81,19 @@ class CommitQueue:
             if not owned:
                 request.done(None)
                 continue
+            claim = self._lease.claim(self._now())
             try:
                 consumer.commit(offsets=as_topic_partitions(owned), asynchronous=True)
             except KafkaException as error:
                 request.done(error)
                 continue
             self._out = request
+            self._claim = claim
 
 
-def as_topic_partitions(offsets: Sequence[CommitOffset]) -> list[TopicPartition]:
+def as_topic_partitions(
+    offsets: Sequence[CommitOffset], metadata: str = ""
+) -> list[TopicPartition]:
     """Return the offsets as librdkafka takes them, each with its leader epoch.
 
     Without the epoch a log that was truncated after a leader change cannot be told from one that was not
@@ -87,11 +104,16 @@ def as_topic_partitions(offsets: Sequence[CommitOffset]) -> list[TopicPartition]
             each.topic,
             each.partition,
             each.offset,
-            "",
+            metadata,
             _EPOCH_UNKNOWN if each.leader_epoch is None else each.leader_epoch,
         )
         for each in offsets
     ]
+
+
+def _proves_membership(failure: KafkaException | None) -> bool:
+    """Whether only a member of the group can have been answered so."""
+    return failure is None or failure.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS
 
 
 def _failure(

@@ -1,6 +1,6 @@
 """The librdkafka properties of each client, from plain values; what a user may change, and what delivery rests on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -11,13 +11,18 @@ _CONSUMER_PROTOCOL = "consumer"
 _STRATEGY = "partition.assignment.strategy"
 _COOPERATIVE = "cooperative-sticky"
 
-# Under KIP-848 the broker decides these; librdkafka refuses to start when they are set.
-_BROKER_DECIDES = frozenset(
+_INSTANCE_ID = "group.instance.id"
+_MAX_POLL = "max.poll.interval.ms"
+# A revoke keeps us from polling: see tests/unit/kafka/test_rebalances.py, and some air.
+_LEAST_MAX_POLL_MS: Final = 30_000
+
+# Under KIP-848 the brokers decide these, by the setting named; librdkafka refuses to start when they are set.
+_BROKER_DECIDES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "group.protocol.type",
-        "heartbeat.interval.ms",
-        "partition.assignment.strategy",
-        "session.timeout.ms",
+        "group.protocol.type": "",
+        "heartbeat.interval.ms": " (group.consumer.heartbeat.interval.ms)",
+        "partition.assignment.strategy": " (group.consumer.assignors)",
+        "session.timeout.ms": " (group.consumer.session.timeout.ms)",
     }
 )
 
@@ -32,14 +37,20 @@ _CONSUMER: Final[Mapping[str, str]] = MappingProxyType(
         _STRATEGY: _COOPERATIVE,
         ISOLATION_LEVEL: "read_committed",
         "check.crcs": "true",
+        # Tells that all is read where the log ends with a transaction's marker, which is no record.
+        "enable.partition.eof": "true",
         "allow.auto.create.topics": "false",
-        # Below the grace period in helm/: a commit that finds no coordinator blocks for this long.
+        # How long a killed process's partitions stay without a reader.
         "session.timeout.ms": "15000",
         "heartbeat.interval.ms": "3000",
-        "max.poll.interval.ms": "300000",
+        _MAX_POLL: "300000",
         # Prefetch is the consumer's memory; librdkafka's default is 64 MiB.
         "queued.max.messages.kbytes": "16384",
         "queued.min.messages": "5000",
+        # A fetch that is under way when the queue is full comes on top of it, and these are compressed bytes, which
+        # may become ten or twenty times as many. librdkafka's defaults are 1 MB of each partition and 50 MB in all.
+        "fetch.message.max.bytes": "131072",
+        "fetch.max.bytes": "1048576",
         "fetch.queue.backoff.ms": "50",
         "fetch.wait.max.ms": "250",
     }
@@ -77,14 +88,14 @@ _ONLY_FOR_CONSUMERS = frozenset(
         "fetch.queue.backoff.ms",
         "fetch.wait.max.ms",
         "group.id",
-        "group.instance.id",
+        _INSTANCE_ID,
         GROUP_PROTOCOL,
         "group.protocol.type",
         "group.remote.assignor",
         "heartbeat.interval.ms",
         ISOLATION_LEVEL,
         "max.partition.fetch.bytes",
-        "max.poll.interval.ms",
+        _MAX_POLL,
         "offset.store.method",
         _STRATEGY,
         "queued.max.messages.kbytes",
@@ -185,9 +196,19 @@ def consumer_properties(connection: KafkaConnection) -> dict[str, str]:
     own = _without(connection.properties, _ONLY_FOR_PRODUCERS)
     properties = {**_EVERY_CLIENT, **_CONSUMER, **own, **_identity(connection)}
     properties["group.id"] = connection.group_id
-    if properties.get(GROUP_PROTOCOL, "").lower() == _CONSUMER_PROTOCOL:
-        return _without(properties, _BROKER_DECIDES)
+    if brokers_decide(connection.properties):
+        return _without(properties, _BROKER_DECIDES.keys())
     return properties
+
+
+def brokers_decide(properties: Mapping[str, str]) -> bool:
+    """Whether these properties choose the group protocol of KIP-848, where the brokers decide about sessions."""
+    return properties.get(GROUP_PROTOCOL, "").strip().lower() == _CONSUMER_PROTOCOL
+
+
+def instance_id(properties: Mapping[str, str]) -> str | None:
+    """Return who we are to the group across restarts; None for a member like any other."""
+    return properties.get(_INSTANCE_ID, "").strip() or None
 
 
 def producer_properties(connection: KafkaConnection) -> dict[str, str]:
@@ -214,15 +235,27 @@ def property_problems(properties: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _refused(properties: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    undecided = _BROKER_DECIDES if brokers_decide(properties) else {}
     for name, value in sorted(properties.items()):
         if name in _NOT_OURS:
             yield name, f": {_NOT_OURS[name]}"
         elif name.endswith("_cb"):
             yield name, ": a callback cannot be a setting"
+        elif name in undecided:
+            protocol = f"{GROUP_PROTOCOL}={_CONSUMER_PROTOCOL}"
+            yield name, f": with {protocol} the brokers decide it{undecided[name]}"
         elif name in _FIXED:
             allowed, why = _FIXED[name]
             if value.strip().lower() not in allowed:
                 yield name, f" to anything but {' or '.join(sorted(allowed))}: {why}"
+        elif name == _MAX_POLL and _is_below(value, _LEAST_MAX_POLL_MS):
+            why = "handing a partition over in good order may take ten seconds without a poll"
+            yield name, f" to less than {_LEAST_MAX_POLL_MS}: {why}"
+
+
+def _is_below(value: str, least: int) -> bool:
+    """Whether it is a number, and too small. What is no number librdkafka refuses."""
+    return value.strip().isdecimal() and int(value) < least
 
 
 def _identity(connection: KafkaConnection) -> dict[str, str]:
@@ -230,5 +263,5 @@ def _identity(connection: KafkaConnection) -> dict[str, str]:
     return {"bootstrap.servers": connection.bootstrap_servers, "client.id": named}
 
 
-def _without(properties: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+def _without(properties: Mapping[str, str], names: Set[str]) -> dict[str, str]:
     return {name: value for name, value in properties.items() if name not in names}

@@ -74,6 +74,8 @@ class DeadLetters:
         self._closing = threading.Event()
         self._waiting: set[asyncio.Future[KafkaError | None]] = set()
         self._dead: KafkaError | None = None
+        self.last_error: str | None = None
+        """Why the latest write failed, which is tried again; None once one succeeded."""
 
     async def start(self) -> None:
         """Build the producer. Raises KafkaFatal when librdkafka refuses its properties."""
@@ -86,14 +88,12 @@ class DeadLetters:
         )
         self._server.start()
 
-    async def send(
-        self, record: KafkaRecord, rejected: Rejected, *, stage: str, attempt: int = 1
-    ) -> None:
+    async def send(self, record: KafkaRecord, rejected: Rejected, *, stage: str) -> None:
         """Return once Kafka has the dead letter: a failed write is tried again for ever, with growing waits.
 
         Raises KafkaFatal when the producer is dead. When cancelled, as by `close`, it may or may not have been written.
         """
-        failure = failure_of(record, rejected, stage=stage, attempt=attempt, version=self._version)
+        failure = failure_of(record, rejected, stage=stage, version=self._version)
         headers = dead_letter_headers(record.headers, failure)
         wait_seconds = _FIRST_WAIT_SECONDS
         while (error := await self._write(record, headers)) is not None:
@@ -108,8 +108,10 @@ class DeadLetters:
                 topic=self._topic, code=error.name(), wait_seconds=wait_seconds,
                 source_topic=record.topic, source_partition=record.partition, source_offset=record.offset,
             )  # fmt: skip
+            self.last_error = error.name()
             await asyncio.sleep(wait_seconds * (0.5 + self._jitter() / 2))
             wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+        self.last_error = None
         self._metrics.dead_letter_writes.labels("ok").inc()
 
     async def close(self, *, flush_seconds: float) -> int:

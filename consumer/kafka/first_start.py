@@ -4,7 +4,8 @@
 Which of the two it is, and what follows, is decided here. Nothing is ever skipped or repeated without being asked for.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,10 +13,11 @@ from itertools import groupby
 from typing import Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.errors import OffsetsUnknown
-from consumer.kafka.offset_ledger import PartitionId
+from consumer.kafka.confirmed_commit import CommitEnd, commit_and_confirm
+from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from consumer.settings import FirstStart
 
 log = structlog.get_logger(__name__)
@@ -43,12 +45,25 @@ class PartitionStart:
     reason: StartReason
 
 
+def put_on_record(consumer: Consumer, offsets: Sequence[CommitOffset]) -> CommitEnd:
+    """Commit where reading is about to start."""
+    return commit_and_confirm(
+        consumer, offsets, seconds=_ANSWER_SECONDS, now=time.monotonic, sleep=time.sleep
+    )
+
+
 class PartitionStarts:
     """Finds starts. Belongs to the reader's thread; blocks for a few seconds at most for each question to Kafka."""
 
     def __init__(
-        self, *, group_id: str, first_start: FirstStartPoint | None, now: Callable[[], float]
+        self,
+        *,
+        group_id: str,
+        first_start: FirstStartPoint | None,
+        now: Callable[[], float],
+        commit: Callable[[Consumer, Sequence[CommitOffset]], CommitEnd] = put_on_record,
     ) -> None:
+        self._commit = commit
         self._group_id = group_id
         self._first_start = first_start
         self._now = now
@@ -115,7 +130,9 @@ class PartitionStarts:
             # moment later sees some offsets committed, and takes its own partitions for added ones.
             starts = list(self._first_starts(consumer, sorted(lacking)))
         # Before the first record is read: a crash must not move the start.
-        _commit(consumer, starts)
+        offsets = [CommitOffset(*each.partition, each.offset, None) for each in starts]
+        if self._commit(consumer, offsets) is not CommitEnd.COMMITTED:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the start was not committed"))  # noqa: SLF001 - the binding's public name for it
         yield from (each for each in starts if each.partition in wanted)
 
     def _go_on(
@@ -161,13 +178,6 @@ class PartitionStarts:
                     raise KafkaException(found.error)
                 # -1: every record is older.
                 return found.offset if found.offset >= 0 else high
-
-
-def _commit(consumer: Consumer, starts: Iterable[PartitionStart]) -> None:
-    offsets = [TopicPartition(*each.partition, each.offset) for each in starts]
-    for each in consumer.commit(offsets=offsets, asynchronous=False):
-        if each.error is not None:
-            raise KafkaException(each.error)
 
 
 def _partitions_of(consumer: Consumer, topic: str) -> set[PartitionId]:

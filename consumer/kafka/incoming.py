@@ -1,5 +1,6 @@
 """librdkafka's messages as records."""
 
+import sys
 from typing import cast
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
@@ -13,7 +14,9 @@ def record_from(message: Message, *, assignment: int) -> KafkaRecord:
     """Return the record of a message that carries no error. Its bytes are copied out of librdkafka already."""
     kind, timestamp_ms = message.timestamp()
     return KafkaRecord(
-        topic=cast("str", message.topic()),
+        topic=sys.intern(
+            cast("str", message.topic())
+        ),  # the binding makes a new one for each record
         partition=cast("int", message.partition()),
         offset=cast("int", message.offset()),
         key=message.key(),

@@ -16,13 +16,13 @@ from confluent_kafka import (
     KafkaException,
     Producer,
     TopicCollection,
-    TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 
+from consumer.kafka.confirmed_commit import CommitEnd
 from consumer.kafka.connection import (
     KafkaConnection,
     admin_properties,
@@ -30,7 +30,7 @@ from consumer.kafka.connection import (
     producer_properties,
 )
 from consumer.kafka.first_start import FirstStartPoint, PartitionStart, PartitionStarts
-from consumer.kafka.offset_ledger import PartitionId
+from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from consumer.kafka.trouble import KafkaTrouble, TroubleKind, trouble_of
 from consumer.telemetry.redaction import redacted
 
@@ -55,6 +55,15 @@ class TopicFound:
 @dataclass(frozen=True, slots=True)
 class NoTopic:
     """There is no such topic, or we may not see it: brokers tell both alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMembers:
+    """Who is in the group. A static member counts until its session is over, also after a stop in good order."""
+
+    count: int
+    instance_ids: frozenset[str]
+    """The group.instance.id of those who have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,7 @@ class KafkaInspection:
         # Only built: what it refuses here, the dead-letter producer would refuse as well.
         Producer(producer_properties(connection), logger=_Silent())
         self._admin = AdminClient({**admin_properties(connection)}, logger=_Silent())
-        self._consumer = _LookingConsumer(
+        self._consumer = Consumer(
             {**consumer_properties(connection), "error_cb": self._errors.append}, logger=_Silent()
         )
 
@@ -166,6 +175,16 @@ class KafkaInspection:
         by_name = {resource.name: answer for resource, answer in configured.items()}
         return {name: _rules(described.get(name), by_name.get(name), seconds) for name in names}
 
+    def members(self, group_id: str) -> GroupMembers | None:
+        """Who is in the group; None where the brokers do not tell."""
+        seconds = self._answer_seconds
+        asked = self._admin.describe_consumer_groups([group_id], request_timeout=seconds)
+        found = _answer(asked[group_id], seconds)
+        if found is None:
+            return None
+        named = (member.group_instance_id for member in found.members)
+        return GroupMembers(len(found.members), frozenset(filter(None, named)))
+
     def starts(
         self, topic: str, partitions: int, *, group_id: str, first_start: FirstStartPoint | None
     ) -> Sequence[PartitionStart] | KafkaTrouble:
@@ -173,7 +192,9 @@ class KafkaInspection:
 
         Raises OffsetsUnknown with the very words the service would end with.
         """
-        starts = PartitionStarts(group_id=group_id, first_start=first_start, now=self._now)
+        starts = PartitionStarts(
+            group_id=group_id, first_start=first_start, now=self._now, commit=_commit_nothing
+        )
         for number in range(partitions):
             starts.look_for(PartitionId(topic, number))
         try:
@@ -193,11 +214,9 @@ class KafkaInspection:
         )
 
 
-class _LookingConsumer(Consumer):
-    """A consumer whose commits go nowhere, so that the service's own rules can be asked where it would start."""
-
-    def commit(self, *_: Any, offsets: list[TopicPartition], **__: Any) -> list[TopicPartition]:  # type: ignore[override] # noqa: ANN401 - narrower on purpose: the one form that is used
-        return offsets
+def _commit_nothing(_consumer: Consumer, _offsets: Sequence[CommitOffset]) -> CommitEnd:
+    """So that the service's own rules can be asked where it would start."""
+    return CommitEnd.COMMITTED
 
 
 class _Silent:

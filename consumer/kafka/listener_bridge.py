@@ -13,7 +13,7 @@ from consumer.kafka.record_listener import RecordListener
 log = structlog.get_logger(__name__)
 
 # What the listener's own drain may take beyond its time before it is cut off.
-_DRAIN_MARGIN_SECONDS = 1.0
+DRAIN_MARGIN_SECONDS = 1.0
 
 _Arguments = TypeVarTuple("_Arguments")
 
@@ -44,7 +44,7 @@ class ListenerBridge:
             draining.close()
             return ()
         try:
-            return answer.result(self._drain_seconds + _DRAIN_MARGIN_SECONDS)
+            return answer.result(self._drain_seconds + DRAIN_MARGIN_SECONDS)
         except CancelledError:
             return ()
         except TimeoutError:

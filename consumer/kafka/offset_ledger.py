@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from consumer.kafka.record_weight import CHANGE_BYTES, FINISHED_BYTES, unfinished_weight_bytes
 from consumer.record import (
     Books,
     Delivered,
@@ -18,12 +19,6 @@ from consumer.record import (
     Outcome,
     Rejected,
 )
-
-# What an unfinished record costs besides its own bytes: the Python objects around it, its changes and their place in
-# a lane. Measured in tests/benchmarks; the memory budget stands on it.
-UNFINISHED_OVERHEAD_BYTES = 2_000
-# A finished record above an unfinished one: only its place in the queue is kept.
-FINISHED_OVERHEAD_BYTES = 200
 
 _PRECEDENCE = {reason: place for place, reason in enumerate(IgnoreReason)}
 
@@ -57,6 +52,7 @@ class Entry:
         "rejection",
         "sent",
         "started",
+        "weight_bytes",
         "why",
     )
 
@@ -67,6 +63,8 @@ class Entry:
         self.leader_epoch = record.leader_epoch
         self.read_at = read_at
         self.ledger = partition
+        # What the budget is charged for it; grows with its changes.
+        self.weight_bytes = unfinished_weight_bytes(record)
         self.parts_left = 1
         # Set by whoever takes the record up.
         self.started = False
@@ -102,6 +100,7 @@ class _PartitionLedger:
         "committed",
         "entries",
         "id",
+        "offered",
         "taking",
         "unfinished",
         "watermark",
@@ -113,6 +112,7 @@ class _PartitionLedger:
         self.entries: deque[Entry] = deque()
         self.unfinished = 0
         self.watermark: CommitOffset | None = None
+        self.offered: CommitOffset | None = None
         self.committed: CommitOffset | None = None
         self.taking = True
         self.closed = False
@@ -152,12 +152,15 @@ class OffsetLedger:
         ledger.unfinished += 1
         self.books.consumed += 1
         self.books.pending += 1
-        self.pending_bytes += record.size_bytes + UNFINISHED_OVERHEAD_BYTES
+        self.pending_bytes += entry.weight_bytes
         return entry
 
     def split(self, entry: Entry, parts: int, ignored: Iterable[IgnoreReason] = ()) -> None:
-        """Say of how many parts (at least one) the record consists, beside those already ignored."""
+        """Say of how many parts (at least one) the record consists, beside those already ignored. Once for a record."""
         entry.parts_left = parts
+        if not entry.released:
+            entry.weight_bytes += parts * CHANGE_BYTES
+            self.pending_bytes += parts * CHANGE_BYTES
         for reason in ignored:
             _note_reason(entry, reason)
 
@@ -187,22 +190,33 @@ class OffsetLedger:
 
     def commitable(self) -> list[CommitOffset]:
         """What may be committed and has not been, for every partition."""
-        return [
-            ledger.watermark
-            for ledger in self._partitions.values()
-            if ledger.watermark is not None and ledger.watermark != ledger.committed
-        ]
+        offered = []
+        for ledger in self._partitions.values():
+            if ledger.watermark is not None and ledger.watermark != ledger.committed:
+                ledger.offered = ledger.watermark
+                offered.append(ledger.watermark)
+        return offered
+
+    def anchor(self) -> CommitOffset | None:
+        """An offset that may be committed at any time, for what the answer proves; None when nothing was read.
+
+        It never moves the group: it is committed already, or is the lowest unfinished record's own.
+        """
+        for ledger in self._partitions.values():
+            if ledger.watermark is not None:
+                return ledger.watermark
+            if ledger.entries:
+                lowest = ledger.entries[0]
+                return CommitOffset(*ledger.id, lowest.next_offset - 1, lowest.leader_epoch)
+        return None
 
     def committed(self, offsets: Sequence[CommitOffset]) -> None:
         """These offsets, as `commitable` gave them, are committed."""
         for offset in offsets:
             ledger = self._partitions.get(PartitionId(offset.topic, offset.partition))
-            # An answer that outlived its assignment must not make a new one believe it has nothing to commit.
-            if (
-                ledger is not None
-                and ledger.watermark is not None
-                and offset.offset <= ledger.watermark.offset
-            ):
+            # The very same, not an equal one: an answer that outlived its assignment must not make a new one, which
+            # has come as far, believe that it has nothing to commit.
+            if ledger is not None and offset is ledger.offered:
                 ledger.committed = offset
 
     def stop_taking(self, partitions: Collection[PartitionId]) -> None:
@@ -252,8 +266,8 @@ class OffsetLedger:
         return ledger.unfinished if ledger is not None else 0
 
     def _close_entry(self, entry: Entry) -> None:
-        record, ledger = entry.record, entry.ledger
-        if record is None:
+        ledger = entry.ledger
+        if entry.record is None:
             message = "a record was finished more often than it has parts"
             raise RuntimeError(message)
         books = self.books
@@ -264,20 +278,18 @@ class OffsetLedger:
         else:
             books.ignored[entry.why] += 1
         books.pending -= 1
-        self.pending_bytes -= (
-            record.size_bytes + UNFINISHED_OVERHEAD_BYTES - FINISHED_OVERHEAD_BYTES
-        )
+        self.pending_bytes -= entry.weight_bytes
+        entry.weight_bytes = FINISHED_BYTES
+        self.pending_bytes += entry.weight_bytes
         entry.record = None
         ledger.unfinished -= 1
-        self.pending_bytes -= ledger.advance() * FINISHED_OVERHEAD_BYTES
+        self.pending_bytes -= ledger.advance() * FINISHED_BYTES
 
     def _release(self, ledger: _PartitionLedger) -> None:
         ledger.closed = True
         for entry in ledger.entries:
-            if entry.record is None:
-                self.pending_bytes -= FINISHED_OVERHEAD_BYTES
-            else:
-                self.pending_bytes -= entry.record.size_bytes + UNFINISHED_OVERHEAD_BYTES
+            self.pending_bytes -= entry.weight_bytes
+            if entry.record is not None:
                 self.books.released += 1
                 self.books.pending -= 1
                 entry.record = None

@@ -23,7 +23,10 @@ from consumer.errors import KafkaFatal, OffsetsUnknown, SegmentLiveIntentError
 from consumer.kafka.assignment import Assignment
 from consumer.kafka.client_log import ClientErrors, ClientLog, is_fatal
 from consumer.kafka.commit_queue import CommitQueue
+from consumer.kafka.confirmed_commit import answers_confirmed
+from consumer.kafka.fatal import kafka_fatal
 from consumer.kafka.first_start import PartitionStarts
+from consumer.kafka.group_lease import GroupLease
 from consumer.kafka.incoming import record_from
 from consumer.kafka.listener_bridge import ListenerBridge
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
@@ -73,6 +76,7 @@ class PollLoop:
         starts: PartitionStarts,
         bridge: ListenerBridge,
         window: IntakeWindow,
+        lease: GroupLease,
         metrics: Metrics,
         now: Callable[[], float],
     ) -> None:
@@ -84,8 +88,8 @@ class PollLoop:
         self._metrics = metrics
         self._now = now
         self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self.assignment = Assignment(metrics)
-        self.commits = CommitQueue(self.assignment.owns)
+        self.assignment = Assignment(metrics, on_departure=lease.end)
+        self.commits = CommitQueue(self.assignment.owns, lease=lease, now=now)
         self.last_poll: float | None = None
         self._rebalances = Rebalances(
             assignment=self.assignment, bridge=bridge, metrics=metrics, now=now
@@ -112,7 +116,7 @@ class PollLoop:
             self._fail(error)
         except KafkaException as error:
             # So the binding reports some fatal errors: by raising from `consume`.
-            self._fail(_fatal(error.args[0]))
+            self._fail(kafka_fatal(error.args[0]))
         except Exception as error:  # noqa: BLE001 - whatever it is, a reader that is gone must end the process
             self._fail(died_of(error))
         finally:
@@ -265,24 +269,26 @@ class PollLoop:
             case KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the binding's public name for it
                 self._starts.look_for(_partition_of(message))
             case KafkaError._PARTITION_EOF:  # noqa: SLF001
-                pass
+                self.assignment.reached_end(_partition_of(message), cast("int", message.offset()))
             case _ if is_fatal(error):
-                raise _fatal(error)
+                raise kafka_fatal(error)
             case _:
                 self.errors.note(error, topic=message.topic())
+                if self.assignment.has_not_begun(partition := _partition_of(message)):
+                    # Kafka would not tell its offset, which librdkafka asks for once and then never again.
+                    self._starts.look_for(partition)
 
     def _on_client_error(self, error: KafkaError) -> None:
         if is_fatal(error):
-            raise _fatal(error)
+            raise kafka_fatal(error)
         self.errors.note(error)
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        self.commits.answer(self._consumer, error, partitions)
+        if not answers_confirmed(partitions):
+            self.commits.answer(self._consumer, error, partitions)
+        elif error is not None:
+            self.errors.note(error)
 
 
 def _partition_of(message: Message) -> PartitionId:
     return PartitionId(cast("str", message.topic()), cast("int", message.partition()))
-
-
-def _fatal(error: KafkaError) -> KafkaFatal:
-    return KafkaFatal(f"The Kafka client is dead: {error.name()}, {redacted(error.str())}")

@@ -2,22 +2,22 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVarTuple, Unpack, cast
+from typing import Final, TypeVarTuple, Unpack
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from consumer.errors import KafkaFatal, SegmentLiveIntentError
 from consumer.kafka.assignment import Assignment
-from consumer.kafka.commit_queue import as_topic_partitions
+from consumer.kafka.confirmed_commit import CommitEnd, commit_and_confirm
 from consumer.kafka.listener_bridge import ListenerBridge
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from consumer.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_COMMIT_PATIENCE_SECONDS: Final = 1.0
-_COMMIT_AGAIN_SECONDS: Final = 0.1
+# With no coordinator in reach a revoke waits so long for its commit, and then leaves the records to the next owner.
+REVOKE_COMMIT_SECONDS: Final = 3.0
 
 _Arguments = TypeVarTuple("_Arguments")
 
@@ -79,6 +79,8 @@ class Rebalances:
         self._metrics.rebalances.labels("assigned").inc()
         ids = _ids(partitions)
         if not ids:
+            # Told all the same: a member without partitions has what it will get, and is ready.
+            self._bridge.post(self._bridge.listener.on_assigned, ids, self._assignment.last_number)
             return
         self.came_back |= self._taken_away & set(ids)
         number = self._assignment.add(consumer, ids)
@@ -115,37 +117,22 @@ class Rebalances:
         self._assignment.remove(partitions)
 
     def _commit(self, consumer: Consumer, offsets: Sequence[CommitOffset]) -> None:
-        """Commit at once: nobody polls for an answer here. Blocks for the session's time-out at most."""
+        """Commit at once: nobody polls for an answer here."""
         if not offsets:
             return
         started = self._now()
-        error = _commit_once(consumer, offsets)
-        # The coordinator takes no commits while other members still fetch their assignment; that is soon over.
-        while (
-            error is not None
-            and error.code() == KafkaError.REBALANCE_IN_PROGRESS
-            and self._now() - started < _COMMIT_PATIENCE_SECONDS
-        ):
-            self._sleep(_COMMIT_AGAIN_SECONDS)
-            error = _commit_once(consumer, offsets)
-        if error is None:
+        end = commit_and_confirm(
+            consumer, offsets, seconds=REVOKE_COMMIT_SECONDS, now=self._now, sleep=self._sleep
+        )
+        if end is CommitEnd.COMMITTED:
             self._metrics.offset_commits.labels("ok").inc()
             self._metrics.offset_commit_seconds.observe(self._now() - started)
         else:
             self._metrics.offset_commits.labels("failed").inc()
             log.warning(
                 "Offsets of revoked partitions were not committed; the next owner reads their records again.",
-                code=error.name(), partitions=len(offsets),
+                end=end, partitions=len(offsets),
             )  # fmt: skip
-
-
-def _commit_once(consumer: Consumer, offsets: Sequence[CommitOffset]) -> KafkaError | None:
-    """The first error of a synchronous commit, the whole's or a partition's."""
-    try:
-        answers = consumer.commit(offsets=as_topic_partitions(offsets), asynchronous=False)
-    except KafkaException as error:
-        return cast("KafkaError", error.args[0])
-    return next((each.error for each in answers if each.error is not None), None)
 
 
 def died_of(error: Exception) -> KafkaFatal:

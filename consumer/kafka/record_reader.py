@@ -9,6 +9,7 @@ import structlog
 
 from consumer.kafka.commit_queue import CommitDone
 from consumer.kafka.first_start import FirstStartPoint, PartitionStarts
+from consumer.kafka.group_lease import GroupLease
 from consumer.kafka.listener_bridge import ListenerBridge
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from consumer.kafka.poll_loop import LastCommit, PollLoop
@@ -29,7 +30,8 @@ class RecordReader:
     """Reads records and hands them to the listener; pauses, commits and stops on request.
 
     Belongs to the event loop. Polling goes on whatever happens, so the group never takes us for dead while the loop
-    is alive. What is handed over and not `taken` is bounded by `limits`, give or take one batch.
+    is alive. What is handed over and not `taken` is bounded by `limits`, give or take one batch. `lease` is kept: every
+    answered commit renews it, every partition that leaves ends it.
     """
 
     def __init__(  # noqa: PLR0913 - built once, by service
@@ -39,6 +41,7 @@ class RecordReader:
         topics: Sequence[str],
         first_start: FirstStartPoint | None,
         listener: RecordListener,
+        lease: GroupLease,
         loop: asyncio.AbstractEventLoop,
         metrics: Metrics,
         drain_seconds: float,
@@ -57,6 +60,7 @@ class RecordReader:
             ),
             bridge=self._bridge,
             window=self._window,
+            lease=lease,
             metrics=metrics,
             now=now,
         )
@@ -151,8 +155,11 @@ class RecordReader:
 
     @property
     def positions(self) -> dict[PartitionId, int]:
-        """The next offset to read of each partition of which something was read."""
-        return dict(self._polling.assignment.positions)
+        """The next offset to read of each partition of which something was read, or that has nothing to read."""
+        positions = dict(self._polling.assignment.positions)
+        for partition, end in dict(self._polling.assignment.ends).items():
+            positions[partition] = max(end, positions.get(partition, end))
+        return positions
 
     def _run(self) -> None:
         try:

@@ -1,6 +1,6 @@
 """What the directory and the uploader each need of LiveIntent's API; `AudiencesApi` gives both."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,9 @@ from consumer.liveintent.shapes import (
     UploadRequest,
 )
 from consumer.liveintent.upload_outcome import Operation, Outcome, RetryLater
+
+Content = Callable[[], Awaitable[bytes | None]]
+"""Gives the file as of the moment it is sent; None when there is nothing to send any more."""
 
 
 class AudienceCalls(Protocol):
@@ -58,9 +61,9 @@ class UploadCalls(Protocol):
         ...
 
     async def store(
-        self, url: SignedUrl, content: Callable[[], bytes | None]
+        self, url: SignedUrl, content: Content, *, rows: int
     ) -> Outcome[None] | Withdrawn:
-        """One attempt to put the file that `content` gives at that moment."""
+        """One attempt to put the file that `content` gives at that moment, of about so many rows."""
         ...
 
     async def uploads_since(

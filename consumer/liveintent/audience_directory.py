@@ -6,7 +6,8 @@ replica that follows this rule ends with the same one.
 """
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -14,6 +15,13 @@ import structlog
 from consumer.audience.membership import AudienceKey, is_audience_name
 from consumer.choices import OnArchived, OnDeleted
 from consumer.liveintent.api_calls import AudienceCalls
+from consumer.liveintent.audience_choice import (
+    ARCHIVED,
+    DELETED,
+    NameConflicts,
+    precedence,
+    usable_rows,
+)
 from consumer.liveintent.audience_lookup import AudienceFinder, Unreadable
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.policies import Account, DirectoryPolicy
@@ -22,10 +30,6 @@ from consumer.liveintent.upload_outcome import Refused, Success
 from consumer.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
-
-ACTIVE = "Active"
-ARCHIVED = "Archived"
-DELETED = "Deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,11 @@ class _Undecided:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A mapping. `young`: another audience of the same name may still turn up, so the name is looked up once more."""
+    """A mapping. From `name_due_at` on a check looks the name up, as another audience may have it; before, only the id."""
 
     id: AudienceId
     checked_at: float
-    young: bool
+    name_due_at: float
 
 
 class AudienceDirectory:
@@ -73,7 +77,7 @@ class AudienceDirectory:
         self._known: dict[AudienceKey, _Known] = {}
         self._unsettled: set[AudienceKey] = set()
         self._refusals: dict[AudienceKey, str] = {}
-        self._conflicts: dict[AudienceKey, tuple[AudienceId, ...]] = {}
+        self._conflicts = NameConflicts(metrics)
 
     @property
     def mappings(self) -> dict[AudienceKey, AudienceId]:
@@ -101,8 +105,9 @@ class AudienceDirectory:
             return resolved
 
     def forget(self, key: AudienceKey) -> None:
-        """LiveIntent does not know the audience any more: look it up anew."""
-        self._known.pop(key, None)
+        """LiveIntent does not take the audience any more: look it up anew."""
+        if (known := self._known.get(key)) is not None:
+            self._known[key] = _Known(known.id, -math.inf, -math.inf)
 
     async def _resolve(self, key: AudienceKey) -> AudienceId | AudienceRefused | _Undecided:
         if key in self._policy.audience_ids:
@@ -110,7 +115,11 @@ class AudienceDirectory:
         known = self._known.get(key)
         if known is not None and not self._is_old(known):
             return known.id
-        if known is not None and not known.young and await self._is_active(known.id):
+        if (
+            known is not None
+            and self._clock.now() < known.name_due_at
+            and await self._active(known.id) is not None
+        ):
             self._known[key] = replace(known, checked_at=self._clock.now())
             return known.id
         return await self._by_name(key, known)
@@ -120,9 +129,9 @@ class AudienceDirectory:
         known = self._known.get(key)
         if known is not None and not self._is_old(known):
             return audience
-        if not await self._is_active(audience):
+        if await self._active(audience) is None:
             return AudienceRefused(f"Audience {audience}, set for {key}, is not an active one.")
-        self._known[key] = _Known(audience, self._clock.now(), young=False)
+        self._known[key] = _Known(audience, self._clock.now(), math.inf)
         return audience
 
     async def _by_name(
@@ -132,19 +141,26 @@ class AudienceDirectory:
         if not is_audience_name(name):
             return AudienceRefused(f"{name!r} cannot be the name of a LiveIntent audience.")
         rows = await self._finder.find(name)
+        if not isinstance(rows, Unreadable):
+            if usable := usable_rows(rows):
+                return self._settle_on(key, usable)
+            self._conflicts.note(key, ())
+        if known is not None and (row := await self._active(known.id)) is not None:
+            # Renamed at LiveIntent, or not searchable yet. The id is what counts.
+            return self._remember(key, row)
         if isinstance(rows, Unreadable):
             return _Undecided(rows.detail)
-        if not rows and known is not None and await self._is_active(known.id):
-            # Renamed at LiveIntent, or not searchable yet. The id is what counts.
-            return self._remember(key, known.id, young=False)
-        if usable := usable_rows(rows):
-            return self._settle_on(key, usable, checked=known is not None)
-        self._known.pop(key, None)
-        return await self._without_active(key, name, rows)
+        if self._known.pop(key, None) is not None and not rows:
+            self._unsettled.add(key)  # perhaps neither its id nor its name is known everywhere yet
+        existing = await self._existing(key, name, rows)
+        return existing if existing is not None else await self._create(key, name)
 
-    async def _without_active(
+    async def _existing(
         self, key: AudienceKey, name: str, rows: Sequence[AudienceRow]
-    ) -> AudienceId | AudienceRefused | _Undecided:
+    ) -> AudienceId | AudienceRefused | _Undecided | None:
+        """What all audiences of this name lead to; None when one is to be created."""
+        if usable := usable_rows(rows):
+            return self._settle_on(key, usable)
         archived = sorted((row for row in rows if row.status == ARCHIVED), key=precedence)
         if archived:
             return await self._archived(key, archived[0])
@@ -154,7 +170,7 @@ class AudienceDirectory:
             )
         if not self._policy.auto_create:
             return AudienceRefused(f"LiveIntent has no audience {name}, and none is to be created.")
-        return await self._create(key, name)
+        return None
 
     async def _archived(
         self, key: AudienceKey, row: AudienceRow
@@ -163,9 +179,9 @@ class AudienceDirectory:
             return AudienceRefused(f"The audience {row.name} ({row.id}) is archived at LiveIntent.")
         outcome = await self._api.activate(row.id)
         match outcome:
-            case Success():
+            case Success(activated):
                 log.warning("An archived audience was activated.", audience=key, audience_id=row.id)
-                return self._remember(key, row.id, young=False)
+                return self._remember(key, activated)
             case Refused():
                 return AudienceRefused(f"LiveIntent does not activate {row.name}: {outcome}")
             case _:
@@ -176,10 +192,8 @@ class AudienceDirectory:
     ) -> AudienceId | AudienceRefused | _Undecided:
         """One create, and only after a search in vain a second one."""
         for _ in range(2):
-            if key in self._unsettled:
-                if found := await self._search_until_found(name):
-                    return self._settle_on(key, found)
-                self._unsettled.discard(key)
+            if key in self._unsettled and (settled := await self._settled(key, name)) is not None:
+                return settled
             self._unsettled.add(key)  # also when we are cancelled in the middle of it
             outcome = await self._api.create(self._account, name)
             match outcome:
@@ -192,11 +206,22 @@ class AudienceDirectory:
                     log.warning(
                         "A create may or may not have happened.", audience=key, outcome=str(outcome)
                     )
-        if found := await self._search_until_found(name):
-            return self._settle_on(key, found)
-        return _Undecided("Two creates had an unknown outcome, and no search finds the audience.")
+        return await self._settled(key, name) or _Undecided(
+            "Two creates had an unknown outcome, and no search finds the audience."
+        )
 
-    async def _created(self, key: AudienceKey, row: AudienceRow) -> AudienceId:
+    async def _settled(
+        self, key: AudienceKey, name: str
+    ) -> AudienceId | AudienceRefused | _Undecided | None:
+        """What became of a create of unknown outcome; None when nothing did."""
+        rows = await self._search_until(name, lambda rows: bool(usable_rows(rows)))
+        if isinstance(rows, Unreadable):  # which is not the same as empty
+            return _Undecided(rows.detail)
+        return await self._existing(key, name, rows)
+
+    async def _created(
+        self, key: AudienceKey, row: AudienceRow
+    ) -> AudienceId | AudienceRefused | _Undecided:
         """Our new audience, or the one another replica created before it.
 
         Whoever sees its own audience in the search sees every earlier one too, so all replicas choose alike.
@@ -204,37 +229,47 @@ class AudienceDirectory:
         self._metrics.audiences_created.inc()
         log.info("An audience was created.", audience=key, audience_id=row.id)
         # Already old, so that a cancel here leads to another look at the name.
-        self._known[key] = _Known(row.id, float("-inf"), young=True)
-        found = await self._search_until_found(row.name, audience=row.id, waits=(0.0,))
-        return self._settle_on(key, found or [row])
+        self._known[key] = _Known(row.id, -math.inf, -math.inf)
 
-    async def _search_until_found(
-        self, name: str, *, audience: AudienceId | None = None, waits: tuple[float, ...] = ()
-    ) -> list[AudienceRow]:
-        """The usable audiences of this name, once there is one (once `audience` is among them)."""
-        found: list[AudienceRow] = []
-        for wait in (*waits, *self._policy.settle_waits_seconds):
+        def is_listed(rows: Sequence[AudienceRow]) -> bool:
+            return any(listed.id == row.id for listed in rows)
+
+        rows = await self._search_until(row.name, is_listed, at_once=(0.0,))
+        if isinstance(rows, Unreadable):
+            rows = []
+        return await self._existing(
+            key, row.name, rows if is_listed(rows) else [*rows, row]
+        ) or _Undecided(f"{row.name} was deleted as soon as it was created.")
+
+    async def _search_until(
+        self,
+        name: str,
+        enough: Callable[[Sequence[AudienceRow]], bool],
+        *,
+        at_once: tuple[float, ...] = (),
+    ) -> Sequence[AudienceRow] | Unreadable:
+        """The audiences of this name, once they are `enough`; else those of the last search."""
+        rows: Sequence[AudienceRow] | Unreadable = []
+        for wait in (*at_once, *self._policy.settle_waits_seconds):
             await self._clock.sleep(wait)
             rows = await self._finder.find(name)
-            found = [] if isinstance(rows, Unreadable) else usable_rows(rows)
-            if found and (audience is None or any(row.id == audience for row in found)):
+            if not isinstance(rows, Unreadable) and enough(rows):
                 break
-        return found
+        return rows
 
-    def _settle_on(
-        self, key: AudienceKey, usable: Sequence[AudienceRow], *, checked: bool = False
-    ) -> AudienceId:
+    def _settle_on(self, key: AudienceKey, usable: Sequence[AudienceRow]) -> AudienceId:
         self._unsettled.discard(key)
-        winner = min(usable, key=precedence)
-        self._note_conflict(key, winner, usable)
-        age_seconds = (self._clock.utc_now() - winner.created_at).total_seconds()
-        return self._remember(
-            key, winner.id, young=not checked and age_seconds < self._policy.young_seconds
-        )
+        self._conflicts.note(key, usable)
+        return self._remember(key, min(usable, key=precedence))
 
-    def _remember(self, key: AudienceKey, audience: AudienceId, *, young: bool) -> AudienceId:
-        self._known[key] = _Known(audience, self._clock.now(), young)
-        return audience
+    def _remember(self, key: AudienceKey, row: AudienceRow) -> AudienceId:
+        """A rival may turn up while the audience is young, disappear while there is one, and be revived at any time."""
+        now = self._clock.now()
+        age_seconds = (self._clock.utc_now() - row.created_at).total_seconds()
+        unsure = age_seconds < self._policy.young_seconds or key in self._conflicts
+        name_due_at = now if unsure else now + self._policy.young_seconds
+        self._known[key] = _Known(row.id, now, name_due_at)
+        return row.id
 
     def _note_refusal(self, key: AudienceKey, resolved: AudienceId | AudienceRefused) -> None:
         if not isinstance(resolved, AudienceRefused):
@@ -243,36 +278,11 @@ class AudienceDirectory:
             self._refusals[key] = resolved.detail
             log.error("An audience cannot be sent to.", audience=key, detail=resolved.detail)
 
-    def _note_conflict(
-        self, key: AudienceKey, winner: AudienceRow, usable: Sequence[AudienceRow]
-    ) -> None:
-        ids = tuple(sorted(row.id for row in usable))
-        if len(ids) == 1:
-            self._conflicts.pop(key, None)
-        elif self._conflicts.get(key) != ids:
-            self._conflicts[key] = ids
-            log.error(
-                "Several active audiences have one name; the earliest is used. Archive the others.",
-                audience=key,
-                used_id=winner.id,
-                other_ids=[other for other in ids if other != winner.id],
-            )
-        self._metrics.audience_conflicts.set(len(self._conflicts))
-
-    async def _is_active(self, audience: AudienceId) -> bool:
+    async def _active(self, audience: AudienceId) -> AudienceRow | None:
         outcome = await self._api.get(audience)
-        return isinstance(outcome, Success) and outcome.value.status not in {ARCHIVED, DELETED}
+        if not isinstance(outcome, Success) or outcome.value.status in {ARCHIVED, DELETED}:
+            return None
+        return outcome.value
 
     def _is_old(self, known: _Known) -> bool:
         return self._clock.now() - known.checked_at >= self._policy.recheck_seconds
-
-
-def usable_rows(rows: Sequence[AudienceRow]) -> list[AudienceRow]:
-    """The Active ones; without any, those whose status is a word we do not know: rather that than a second audience."""
-    active = [row for row in rows if row.status == ACTIVE]
-    return active or [row for row in rows if row.status not in {ARCHIVED, DELETED}]
-
-
-def precedence(row: AudienceRow) -> tuple[object, ...]:
-    """Sort key: of several audiences of one name the earliest created is used, then the lowest id, by every replica."""
-    return (row.created_at, row.id)

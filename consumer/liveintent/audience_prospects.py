@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from consumer.choices import OnArchived, OnDeleted
-from consumer.liveintent.audience_directory import ARCHIVED, precedence, usable_rows
+from consumer.liveintent.audience_choice import ARCHIVED, precedence, usable_rows
 from consumer.liveintent.policies import DirectoryPolicy
 from consumer.liveintent.shapes import AudienceId, AudienceRow
 

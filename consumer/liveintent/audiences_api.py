@@ -4,9 +4,9 @@ Source of every path and body: LiveIntent's published OpenAPI. Its filters decla
 text is sent, and a 400 for it is expected (see `audience_lookup`).
 """
 
-from collections.abc import Callable
 from datetime import datetime
 
+from consumer.liveintent.api_calls import Content
 from consumer.liveintent.client import Json, LiveIntentClient
 from consumer.liveintent.exchange import Decided, Exchange, Withdrawn
 from consumer.liveintent.policies import Account
@@ -26,6 +26,7 @@ from consumer.liveintent.shapes import (
     read_signed_url,
     read_upload_page,
 )
+from consumer.liveintent.turns import Line
 from consumer.liveintent.upload_outcome import (
     Answer,
     Operation,
@@ -35,6 +36,9 @@ from consumer.liveintent.upload_outcome import (
     TransportFailure,
 )
 from consumer.liveintent.upload_pages import entries_since, next_page
+
+# Well under a megabyte, of the longest hashes: a matter of seconds on any line. Large files do not hold up small ones.
+SMALL_FILE_ROWS = 10_000
 
 
 class AudiencesApi:
@@ -125,18 +129,19 @@ class AudiencesApi:
         return await self._exchange.decide(Operation.MINT, send, read_signed_url)
 
     async def store(
-        self, url: SignedUrl, content: Callable[[], bytes | None]
+        self, url: SignedUrl, content: Content, *, rows: int
     ) -> Outcome[None] | Withdrawn:
-        """One attempt to put a file.
+        """One attempt to put a file of at most `rows` rows.
 
         `content` is asked when everything else is ready, so the file is as of the moment it is sent; None sends nothing.
         """
+        line = Line.EXPRESS if rows <= SMALL_FILE_ROWS else Line.ORDINARY
 
         async def send(_token: str) -> Answer | TransportFailure | None:
-            file = content()
+            file = await content()
             return None if file is None else await self._client.put_file(url.url, file)
 
-        return await self._exchange.attempt(Operation.STORE, send, _nothing)
+        return await self._exchange.attempt(Operation.STORE, send, _nothing, line=line)
 
     async def uploads_since(
         self, audience: AudienceId, since: datetime

@@ -54,10 +54,7 @@ class LiveIntentClient:
             sock_connect=timeouts.connect_seconds,
             sock_read=timeouts.read_seconds,
         )
-        # No sock_read: nothing is read while a large file is being written.
-        self._store_timeout = ClientTimeout(
-            total=timeouts.store_seconds, sock_connect=timeouts.connect_seconds
-        )
+        self._timeouts = timeouts
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -154,7 +151,11 @@ class LiveIntentClient:
             # A signature may cover Content-Type; aiohttp would add one.
             skip_auto_headers=(hdrs.CONTENT_TYPE,),
             allow_redirects=False,
-            timeout=self._store_timeout,
+            # No sock_read: nothing is read while a large file is being written.
+            timeout=ClientTimeout(
+                total=self._timeouts.storing_seconds(len(content)),
+                sock_connect=self._timeouts.connect_seconds,
+            ),
         )
         return await self._exchange(Operation.STORE, request)
 

@@ -20,6 +20,7 @@ from consumer.liveintent.policies import LiveIntentLimits
 from consumer.liveintent.retry_schedule import RetrySchedule
 from consumer.liveintent.shapes import UnexpectedShape
 from consumer.liveintent.token import Token
+from consumer.liveintent.turns import Line
 from consumer.liveintent.upload_outcome import (
     Answer,
     Host,
@@ -59,15 +60,17 @@ Decided = Success[T] | Refused | NotFound | SignedUrlRefused | OutcomeUnknown | 
 
 
 class Blocked(StrEnum):
-    """Why nothing can be sent to LiveIntent."""
+    """Why nothing is sent to LiveIntent."""
 
     UNAUTHORISED = "unauthorised"
     CIRCUIT_OPEN = "circuit_open"
+    ASKED_TO_WAIT = "asked_to_wait"
+    """By Retry-After. No outage: what can be read meanwhile is worth reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How calls to LiveIntent fare. `blocked` is None when they go through. Durations are as of now."""
+    """How calls to a host fare. `blocked` is None when they go through. Durations are as of now."""
 
     blocked: Blocked | None = None
     host: Host | None = None
@@ -121,14 +124,22 @@ class Exchange:
             metrics.circuit_open.labels(host).set(0)
 
     @property
+    def obstacles(self) -> tuple[Health, ...]:
+        """Everything that holds calls back now, for /readyz and /status. Holds no secret."""
+        found = [(Blocked.UNAUTHORISED, Host.API, self._authorisation.held)]
+        found += [(Blocked.CIRCUIT_OPEN, host, gate.held) for host, gate in self._gates.items()]
+        found += [(Blocked.ASKED_TO_WAIT, host, self._pacing[host].held) for host in Host]
+        return tuple(
+            Health(blocked, host, held.held_seconds, held.next_try_seconds, held.reason)
+            for blocked, host, held in found
+            if held is not None
+        )
+
+    @property
     def health(self) -> Health:
-        """For /readyz and /status. Holds no secret."""
-        if held := self._authorisation.held:
-            return _health(Blocked.UNAUTHORISED, Host.API, held)
-        for host, gate in self._gates.items():
-            if held := gate.held:
-                return _health(Blocked.CIRCUIT_OPEN, host, held)
-        return Health()
+        """The first obstacle that only LiveIntent, or a new token, can clear away. A wait it asked for is none."""
+        outages = (each for each in self.obstacles if each.blocked is not Blocked.ASKED_TO_WAIT)
+        return next(outages, Health())
 
     async def decide(
         self, operation: Operation, send: Send, read: Callable[[Any], T]
@@ -147,12 +158,17 @@ class Exchange:
         raise AssertionError  # pragma: no cover - the loop has no end
 
     async def attempt(
-        self, operation: Operation, send: Send, read: Callable[[Any], T]
+        self,
+        operation: Operation,
+        send: Send,
+        read: Callable[[Any], T],
+        *,
+        line: Line | None = None,
     ) -> Outcome[T] | Withdrawn:
-        """One exchange, once it is its turn and LiveIntent is well as far as we know."""
+        """One exchange, once it is its turn in `line` (None: the operation's) and LiveIntent is well as far as we know."""
         pacing = self._pacing[operation.host]
         async with (
-            pacing.slot(),
+            pacing.slot(line or _line_of(operation)),
             self._authorised(operation) as authorised,
             self._gates[operation.host].passage() as passage,
         ):
@@ -165,10 +181,10 @@ class Exchange:
                     return Withdrawn()
                 outcome = _read(operation, outcome_of(operation, reply), read)
                 _tell_host(passage, outcome)
-            if authorised is not None:
+            if authorised is not None and not await self._is_outdated(token, outcome):
                 _tell_authorisation(authorised, outcome)
-        if isinstance(outcome, RetryLater) and outcome.retry_after_seconds is not None:
-            self._hold(operation.host, outcome.retry_after_seconds)
+        if isinstance(outcome, RetryLater | OutcomeUnknown):
+            self._hold(operation.host, outcome.retry_after_seconds, outcome.detail)
         return outcome
 
     async def put_off(self, operation: Operation, why: RetryLater, *, attempt: int) -> None:
@@ -189,11 +205,19 @@ class Exchange:
         )
         await self._clock.sleep(wait)
 
-    def _hold(self, host: Host, asked_seconds: float) -> None:
+    def _hold(self, host: Host, asked_seconds: float | None, reason: str) -> None:
         """Hold back everyone: the limit is on our token, not on the lane that met it."""
         wait = self._schedule.wait_seconds(0, jitter=0.0, retry_after_seconds=asked_seconds)
-        if self._pacing[host].hold(wait):
+        if wait > 0 and self._pacing[host].hold(wait, reason):
             log.warning("LiveIntent asks us to wait.", host=host.value, wait_seconds=round(wait, 1))
+
+    async def _is_outdated(self, token: str | None, outcome: Outcome[Any] | Withdrawn) -> bool:
+        """Whether a token was refused that is not in use any more: rotated by the book, and no reason for an alarm."""
+        return (
+            isinstance(outcome, Unauthorised)
+            and token is not None
+            and await self._token.is_replaced(token)
+        )
 
     def _authorised(self, operation: Operation) -> AbstractAsyncContextManager[Passage | None]:
         # Storage never sees our token: the signature in the URL is the authority there.
@@ -255,5 +279,5 @@ def _tell_authorisation(passage: Passage, outcome: Outcome[Any]) -> None:
             pass  # an outage in between says nothing about the token
 
 
-def _health(blocked: Blocked, host: Host, held: Held) -> Health:
-    return Health(blocked, host, held.held_seconds, held.next_try_seconds, held.reason)
+def _line_of(operation: Operation) -> Line:
+    return Line.ORDINARY if operation is Operation.UPLOADS else Line.EXPRESS

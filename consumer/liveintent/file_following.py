@@ -8,6 +8,7 @@ import structlog
 from consumer.liveintent.upload_outcome import NotFound, Refused
 from consumer.liveintent.upload_parts import FileToSend, Trail, UploadStage, UploadTools
 from consumer.liveintent.upload_tracking import (
+    Doubtful,
     Sighting,
     Unfinished,
     Unlisted,
@@ -63,11 +64,13 @@ async def follow(
 ) -> UploadFinished | UploadErrored | Unlisted | NotFound:
     """Look, at growing intervals, until LiveIntent is done with the file.
 
-    Unlisted is returned only with `give_up_unlisted`, once the file should have been listed. Any other lateness is
-    noted and waited out. Safe to cancel.
+    Unlisted is returned only with `give_up_unlisted`, or of a file whose storing nobody confirmed, once the file should
+    have been listed. Any other lateness is noted and waited out. Safe to cancel.
     """
     sought = trail.sought(file, tools.spelling)
-    tracker = UploadTracker(sought, tools.spelling.all_identifier_types)
+    tracker = UploadTracker(
+        sought, tools.spelling.all_identifier_types, counts_tell=tools.listings.counts_tell
+    )
     times = tools.times
     stored_at = tools.clock.now()
     wait = times.poll_initial_seconds
@@ -78,20 +81,39 @@ async def follow(
         waited = tools.clock.now() - stored_at
         if isinstance(entries, NotFound):
             return entries
-        if not isinstance(entries, Refused):
+        if isinstance(entries, Refused):
+            words.note_unreadable(entries)
+        else:
             sighting = tracker.look(entries)
             if isinstance(sighting, UploadFinished | UploadErrored):
                 return sighting
             words.note(sighting)
-            if isinstance(sighting, Unlisted) and waited >= times.list_deadline_seconds:
-                if give_up_unlisted:
-                    return sighting
+            gives_up = give_up_unlisted or not trail.is_confirmed
+            is_late = waited >= times.list_deadline_seconds
+            if is_late and (end := _late_end(sighting, trail, tools, gives_up=gives_up)):
+                return end
+            if is_late and isinstance(sighting, Unlisted):
                 overdue.note("listed", waited_seconds=waited)
-        else:
-            words.note_unreadable(entries)
         if waited >= times.finish_deadline_seconds:
             overdue.note("finished", waited_seconds=waited)
         wait = min(wait * times.poll_growth, times.poll_max_seconds)
+
+
+def _late_end(
+    sighting: Unlisted | Unfinished | Doubtful, trail: Trail, tools: UploadTools, *, gives_up: bool
+) -> UploadFinished | Unlisted | None:
+    """What to make of a file that should have been listed by now; None to go on waiting."""
+    match sighting:
+        case Unlisted() | Doubtful() if gives_up:
+            return Unlisted()
+        case Doubtful(entry):
+            # The second time: rather LiveIntent counts otherwise than it lost us twice.
+            tools.listings.doubt_counts()
+            return UploadFinished(entry)
+        case Unfinished(untouched=True) if not trail.is_confirmed:
+            return Unlisted()
+        case _:
+            return None
 
 
 class _Words:

@@ -1,15 +1,20 @@
 """Gets one file stored: finds its audience, mints a URL, puts the file there."""
 
-from datetime import UTC, datetime, timedelta
+import asyncio
+from dataclasses import replace
+from datetime import UTC, timedelta
 
 import structlog
 
+from consumer.liveintent.api_calls import Content
 from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.exchange import Withdrawn
 from consumer.liveintent.hash_file import hash_file
 from consumer.liveintent.shapes import SignedUrl, UploadRequest
 from consumer.liveintent.upload_outcome import (
     NotFound,
     Operation,
+    Outcome,
     Refused,
     RetryCause,
     RetryLater,
@@ -24,7 +29,7 @@ from consumer.liveintent.upload_parts import (
     UploadStage,
     UploadTools,
 )
-from consumer.liveintent.upload_tracking import Unlisted, UploadTracker
+from consumer.liveintent.upload_tracking import Doubtful, Unlisted, UploadTracker
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +42,9 @@ class FileStoring:
         self._tools = tools
         self._attempt = 0
         self._mint_refused = False
+        self._sending: asyncio.Future[Outcome[None] | Withdrawn] | None = None
+        self._made = False
+        self._interrupted = False
         self.trail: Trail | None = None
         """What was done; None again after `start_afresh`."""
 
@@ -53,6 +61,8 @@ class FileStoring:
             trail = await self._audience()
             if not isinstance(trail, Trail):
                 return trail
+            if not await self._is_ours():
+                continue
             url = await self._mint(trail)
             if isinstance(url, UploadRefused):
                 return url
@@ -61,6 +71,18 @@ class FileStoring:
                 return stored
             if stored:
                 return trail
+
+    def interrupt(self) -> None:
+        """Break off the attempt under way, once its rows are fixed; before that it sees by itself what was released."""
+        if self._sending is not None and self._made:
+            self._interrupted = True
+            self._sending.cancel()
+
+    async def _is_ours(self) -> bool:
+        """Whether Kafka confirms that nobody else was given the records the rows came from."""
+        if not self._tools.lease.holds():
+            self._file.show(UploadStage.CONFIRMING, "")
+        return await self._tools.lease.renew()
 
     async def _audience(self) -> Trail | NothingToSend | AudienceRefused:
         """Where to send to, with nothing unfinished there that is not ours."""
@@ -91,8 +113,10 @@ class FileStoring:
         minted = await self._tools.api.mint(trail.audience, request)
         match minted:
             case Success(url, date):
+                trail.minted_at = (date or self._tools.clock.utc_now()).astimezone(UTC)
                 if trail.since is None:
-                    trail.since = self._earliest(date)
+                    skew = timedelta(seconds=self._tools.times.clock_skew_seconds)
+                    trail.since = trail.minted_at - skew
                 return url
             case Refused() if self._mint_refused:
                 return UploadRefused(
@@ -114,51 +138,86 @@ class FileStoring:
         minted_at = self._tools.clock.now()
         rows = 0
 
-        def content() -> bytes | None:
+        async def content() -> bytes | None:
             nonlocal rows
+            ours = await self._tools.lease.renew()
             age_seconds = self._tools.clock.now() - minted_at
             now = self._file.rows()
             rows = len(now)
-            if not now or age_seconds > self._tools.times.signed_url_max_age_seconds:
+            if not now or age_seconds > self._tools.times.signed_url_max_age_seconds or not ours:
                 return None
-            return hash_file(now, self._file.identifier_type)
+            file = hash_file(now, self._file.identifier_type)
+            self._made = True
+            trail.put_times.append(self._tools.clock.now())
+            return file
 
-        outcome = await self._tools.api.store(url, content)
+        outcome = await self._send(url, content)
         match outcome:
             case Success():
+                trail.is_confirmed = True
+                trail.confirmed_puts += 1
                 return self._stored(trail, rows)
             case Refused():
+                self._not_stored(trail)
                 return UploadRefused(
                     f"LiveIntent's storage does not take a file of {rows} rows ({outcome})."
                 )
             case RetryLater(cause) if cause in {RetryCause.TIMEOUT, RetryCause.RESET}:
                 return await self._settle(trail, outcome, rows)
             case RetryLater():
-                trail.unused_urls += 1
+                self._not_stored(trail)
                 await self._put_off(Operation.STORE, outcome)
             case SignedUrlRefused(detail):
-                trail.unused_urls += 1
+                self._not_stored(trail)
                 await self._put_off(
                     Operation.STORE, RetryLater(RetryCause.UNEXPECTED_ANSWER, detail=detail)
                 )
             case _:
-                trail.unused_urls += 1  # not sent: the URL grew too old, or no row is left
+                # Not sent: the URL grew too old, no row is left, or the lease ran out.
+                self._not_stored(trail)
         return False
 
+    async def _send(self, url: SignedUrl, content: Content) -> Outcome[None] | Withdrawn:
+        self._made = self._interrupted = False
+        rows = len(self._file.rows())
+        self._sending = asyncio.ensure_future(self._tools.api.store(url, content, rows=rows))
+        try:
+            return await self._sending
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._interrupted or (task is not None and task.cancelling()):
+                raise
+            return RetryLater(
+                RetryCause.RESET, detail="broken off, as some of its rows are not ours any more"
+            )
+        finally:
+            self._sending = None
+
     async def _settle(self, trail: Trail, why: RetryLater, rows: int) -> bool:
-        """The file may be stored or not: a look at the list may tell, and spares LiveIntent a second upload."""
+        """The file may be stored or not: a look at the list may tell, and spares LiveIntent a second upload.
+
+        Only what is not older than the URL counts, without regard for clocks that differ: to send the file again is
+        harmless, to take for it what another replica has just uploaded is not.
+        """
         await self._put_off(Operation.STORE, why)
         sought = trail.sought(self._file, self._tools.spelling)
         entries = await self._tools.listings.look(trail.audience, sought.since)
-        if not isinstance(entries, NotFound | Refused):
-            tracker = UploadTracker(sought, self._tools.spelling.all_identifier_types)
-            if not isinstance(tracker.look(entries), Unlisted):
-                return self._stored(trail, rows)
-        trail.puts += 1  # it may still turn up
-        return False
+        if isinstance(entries, NotFound | Refused):
+            return False
+        sought = replace(sought, rows=rows, since=trail.minted_at or sought.since)
+        tracker = UploadTracker(sought, self._tools.spelling.all_identifier_types)
+        if isinstance(tracker.look(entries), Unlisted | Doubtful):
+            return False
+        trail.is_confirmed = False
+        return self._stored(trail, rows)
+
+    def _not_stored(self, trail: Trail) -> None:
+        if self._made:
+            trail.disbelieve()
+        else:
+            trail.unused_urls += 1
 
     def _stored(self, trail: Trail, rows: int) -> bool:
-        trail.puts += 1
         trail.rows = rows
         self._attempt = 0
         self._file.show(UploadStage.STORED, "")
@@ -182,8 +241,3 @@ class FileStoring:
     async def _put_off(self, operation: Operation, why: RetryLater) -> None:
         await self._tools.api.put_off(operation, why, attempt=self._attempt)
         self._attempt += 1
-
-    def _earliest(self, date: datetime | None) -> datetime:
-        minted = date or self._tools.clock.utc_now()
-        skew = timedelta(seconds=self._tools.times.clock_skew_seconds)
-        return minted.astimezone(UTC) - skew

@@ -1,6 +1,7 @@
 """One file, from its rows to the end LiveIntent reports: minted, stored, listed, finished or not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -8,6 +9,7 @@ from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.file_following import Overdue, follow
 from consumer.liveintent.file_storing import FileStoring
 from consumer.liveintent.shapes import UploadEntry
+from consumer.liveintent.upload_listings import Stray
 from consumer.liveintent.upload_outcome import NotFound
 from consumer.liveintent.upload_parts import (
     FileToSend,
@@ -38,7 +40,7 @@ class FileUpload:
     async def run(self) -> AudienceRefused | UploadRefused | None:
         """None when LiveIntent is done with the file, or no row is left to send.
 
-        `on_stored` is called each time the file is stored. Safe to cancel.
+        `on_stored` is called each time the file is stored, as far as we know for certain. Safe to cancel.
         """
         try:
             with Overdue(self._file, self._tools) as overdue:
@@ -49,7 +51,8 @@ class FileUpload:
                     if not isinstance(trail, Trail):
                         self._note_refused(trail)
                         return trail
-                    self._on_stored()
+                    if trail.is_confirmed:
+                        self._on_stored()
                     end = await follow(
                         self._file,
                         trail,
@@ -58,21 +61,46 @@ class FileUpload:
                         give_up_unlisted=not self._sent_again,
                     )
                     if isinstance(end, UploadFinished):
+                        self._on_stored()
+                        self._leave(trail, seen=end.seen)
                         self._finished(trail, end.entry)
                         return None
-                    if isinstance(refused := await self._unfinished(end), UploadRefused):
+                    if isinstance(refused := await self._unfinished(trail, end), UploadRefused):
                         return refused
         finally:
             # Cancelled or refused on the way: something may be stored that nobody follows any more.
             trail_left = self._storing.trail
             if trail_left is not None and trail_left.since is not None:
+                self._leave(trail_left, seen=0)
                 self._tools.listings.forget(trail_left.audience)
 
-    async def _unfinished(self, end: UploadErrored | Unlisted | NotFound) -> UploadRefused | None:
+    def _leave(self, trail: Trail, *, seen: int) -> None:
+        """Have the next file wait for what may be stored of this one, beyond what was `seen` to end.
+
+        Otherwise it might be overtaken by what is sent next, or be taken for it.
+        """
+        deadline = self._tools.times.list_deadline_seconds
+        puts = trail.puts_since(self._tools.clock.now() - deadline)
+        if puts > seen:
+            sought = replace(trail.sought(self._file, self._tools.spelling), puts=puts)
+            self._tools.listings.leave(
+                trail.audience, Stray(sought, until=trail.put_times[-1] + deadline)
+            )
+
+    def interrupt(self) -> None:
+        """Break off the storing, if that is where the file is."""
+        self._storing.interrupt()
+
+    async def _unfinished(
+        self, trail: Trail, end: UploadErrored | Unlisted | NotFound
+    ) -> UploadRefused | None:
         """What a file that was stored in vain leads to; None to send it again."""
         match end:
             case Unlisted():
-                self._sent_again = True
+                if trail.is_confirmed:
+                    self._sent_again = True
+                else:
+                    trail.disbelieve()
                 log.warning(
                     "LiveIntent does not list a stored upload; sending it once more.",
                     audience=self._file.audience,
@@ -82,7 +110,8 @@ class FileUpload:
                 self._storing.start_afresh()
                 self._tools.directory.forget(self._file.audience)
                 return None
-            case UploadErrored():
+            case UploadErrored(seen=seen):
+                self._leave(trail, seen=seen)
                 self._storing.start_afresh()
                 return await self._errored()
 

@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from consumer.liveintent.clock import Clock
+from consumer.liveintent.gate import Held
+from consumer.liveintent.turns import Line, Ticket, Turns
 
 
 class TokenBucket:
@@ -32,10 +35,6 @@ class TokenBucket:
         """Give out none before `moment`."""
         self._not_before = max(self._not_before, moment)
 
-    def is_held(self, now: float) -> bool:
-        """Whether none is given out now, however many there are."""
-        return now < self._not_before
-
     def _fill(self, now: float) -> None:
         gained = max(0.0, now - self._filled_at) * self._per_second
         self._tokens = min(self._size, self._tokens + gained)
@@ -43,31 +42,80 @@ class TokenBucket:
 
 
 class Pacing:
-    """Slots for requests to one host, given out in the order they were asked for."""
+    """Slots for requests to one host, shared fairly: see `Turns`."""
 
     def __init__(self, *, requests_per_second: float, concurrency: int, clock: Clock) -> None:
         self._clock = clock
         self._bucket = TokenBucket(per_second=requests_per_second, now=clock.now())
-        self._slots = asyncio.Semaphore(concurrency)
-        self._turn = asyncio.Lock()
+        self._turns = Turns(slots=concurrency)
+        self._bells: dict[Ticket, asyncio.Event] = {}
+        self._hold: _Hold | None = None
+
+    @property
+    def held(self) -> Held | None:
+        """Since when, until when and why no request starts; None when LiveIntent does not ask us to wait."""
+        now = self._clock.now()
+        if self._hold is None or now >= self._hold.until:
+            return None
+        return Held(now - self._hold.since, self._hold.until - now, self._hold.reason)
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self, line: Line) -> AsyncIterator[None]:
         """Room for one request. Waits its turn; safe to cancel."""
-        # Both wake their waiters first come, first served, so the order survives the two stages.
-        async with self._slots:
-            async with self._turn:
-                while (wait := self._bucket.wait_seconds(self._clock.now())) > 0:
-                    await self._clock.sleep(wait)
-                self._bucket.take(self._clock.now())
+        ticket = self._turns.join(line)
+        self._bells[ticket] = asyncio.Event()
+        try:
+            await self._turn_of(ticket)
+        except BaseException:
+            self._turns.leave(ticket)
+            raise
+        else:
+            self._bucket.take(self._clock.now())
+            self._turns.start(ticket)
+        finally:
+            del self._bells[ticket]
+            self._ring()
+        try:
             yield
+        finally:
+            self._turns.end(ticket)
+            self._ring()
 
-    def hold(self, seconds: float) -> bool:
+    def hold(self, seconds: float, reason: str) -> bool:
         """Start no request for this long: LiveIntent asked for it, of all of us and not of one lane.
 
-        True when this begins a hold, False when it prolongs one.
+        True when this begins a hold, False when it prolongs one. `reason` is for people, and safe to show.
         """
         now = self._clock.now()
-        begins = not self._bucket.is_held(now)
-        self._bucket.hold_until(now + seconds)
-        return begins
+        held = self._hold if self.held else None
+        if held is None:
+            self._hold = _Hold(now, now + seconds, reason)
+        else:
+            self._hold = _Hold(held.since, max(held.until, now + seconds), reason)
+        self._bucket.hold_until(self._hold.until)
+        return held is None
+
+    async def _turn_of(self, ticket: Ticket) -> None:
+        """Return when it is the ticket's turn and the rate allows a request."""
+        bell = self._bells[ticket]
+        self._ring()
+        while True:
+            await bell.wait()
+            if self._turns.next() is not ticket:
+                bell.clear()  # the other line goes first after all; it rings for us when it has gone
+            elif (wait := self._bucket.wait_seconds(self._clock.now())) > 0:
+                await self._clock.sleep(wait)
+            else:
+                return
+
+    def _ring(self) -> None:
+        """Wake whose turn it is. Of the many who wait no other has a reason to look."""
+        if (ticket := self._turns.next()) is not None:
+            self._bells[ticket].set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    since: float
+    until: float
+    reason: str

@@ -37,8 +37,14 @@ class Timeouts:
     """Without a byte of the answer."""
     request_seconds: float = 60.0
     """A whole exchange with the API."""
-    store_seconds: float = 600.0
-    """A whole PUT of a file."""
+    store_seconds: float = 60.0
+    """A whole PUT of a file, besides what its bytes take."""
+    store_bytes_per_second: float = 50_000.0
+    """The slowest line a file is waited for: so a small file never holds its slot for as long as a large one may."""
+
+    def storing_seconds(self, size_bytes: int) -> float:
+        """A whole PUT of a file of this size."""
+        return self.store_seconds + size_bytes / self.store_bytes_per_second
 
 
 @dataclass(frozen=True, slots=True)

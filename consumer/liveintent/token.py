@@ -61,6 +61,11 @@ class Token:
         self._read_at = self._clock.now()
         return changed
 
+    async def is_replaced(self, refused: str) -> bool:
+        """Ask the provider whether there is another token by now than the one that was refused."""
+        await self.read_again()
+        return await self.value() not in {None, refused}
+
     def _note_failure(self, error: str) -> None:
         if not self._failing:
             log.warning("The API key could not be read; keeping the old one.", error=error)

@@ -1,7 +1,9 @@
 """What LiveIntent lists for each audience, and what of it was there before a file of ours."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,9 +13,23 @@ from consumer.liveintent.clock import Clock
 from consumer.liveintent.policies import UploadTimes
 from consumer.liveintent.shapes import AudienceId, UploadEntry
 from consumer.liveintent.upload_outcome import NotFound, Refused, Success
-from consumer.liveintent.upload_tracking import UploadIdentity, identity_of, is_terminal
+from consumer.liveintent.upload_tracking import (
+    Sought,
+    UploadIdentity,
+    all_ended,
+    identity_of,
+    is_terminal,
+)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Files of ours that were, or may have been, stored, and that nobody follows. `until` then they may be listed."""
+
+    sought: Sought
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +41,29 @@ class _Remembered:
 class UploadListings:
     """The last look at each audience's uploads, remembered for the next file."""
 
-    def __init__(self, api: UploadCalls, times: UploadTimes, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        api: UploadCalls,
+        times: UploadTimes,
+        *,
+        clock: Clock,
+        identifier_types: Collection[str],
+    ) -> None:
         self._api = api
         self._times = times
         self._clock = clock
+        self._identifier_types = identifier_types
         self._last: dict[AudienceId, _Remembered] = {}
+        self._strays: dict[AudienceId, list[Stray]] = {}
+        self._take_overs = 0
+        self._waited_for: dict[AudienceId, int] = {}
+        """The last take-over whose uploads were waited for."""
+        self._counts_tell = True
+
+    @property
+    def counts_tell(self) -> bool:
+        """Whether an upload that was counted with another number of rows than ours is taken for another's."""
+        return self._counts_tell
 
     async def look(
         self, audience: AudienceId, since: datetime
@@ -50,36 +84,84 @@ class UploadListings:
         An upload we do not follow (of a process that crashed, or of the replica that had the audience before us) may hold
         the same people, and LiveIntent promises no order; so it is waited for, up to a deadline.
         """
-        last = self._last.get(audience)
-        started = self._clock.now()
-        if last is not None and started - last.looked_at < self._times.listing_memory_seconds:
-            return last.identities
+        strays = self._strays.setdefault(audience, [])
+        if not strays and self._is_fresh(audience):
+            return self._last[audience].identities
         since = self._clock.utc_now() - timedelta(
             seconds=self._times.earlier_deadline_seconds + self._times.clock_skew_seconds
         )
+        since = min([since, *(stray.sought.since for stray in strays)])
+        # Uploads that others start from now on are of people who are theirs; waiting for those too might never end.
+        others: frozenset[UploadIdentity] | None = None
+        take_over, deadline = -1, 0.0
         wait = self._times.poll_initial_seconds
         while True:
             entries = await self.look(audience, since)
             if isinstance(entries, NotFound):
                 return entries
+            now = self._clock.now()
+            if take_over != self._take_overs:
+                take_over, others = self._take_overs, None
+                deadline = now + self._times.earlier_deadline_seconds
             if isinstance(entries, Refused):
-                log.warning(
-                    "LiveIntent does not list what was uploaded before.",
-                    audience_id=audience,
-                    detail=str(entries),
+                self._note_unreadable(audience, entries)
+                self._drop_ended(strays, ())
+            else:
+                self._drop_ended(strays, entries)
+                unfinished = frozenset(
+                    map(identity_of, itertools.filterfalse(is_terminal, entries))
                 )
-                return frozenset()
-            unfinished = sum(not is_terminal(entry) for entry in entries)
-            waited = self._clock.now() - started
-            if unfinished == 0 or waited >= self._times.earlier_deadline_seconds:
-                self._note_unfinished(audience, unfinished)
-                return frozenset(identity_of(entry) for entry in entries)
-            await self._clock.sleep(min(wait, self._times.earlier_deadline_seconds - waited))
+                others = unfinished if others is None else others & unfinished
+            if not strays and (others == frozenset() or now >= deadline):
+                self._note_unfinished(audience, len(others or ()))
+                self._waited_for[audience] = take_over
+                return self._last[audience].identities if audience in self._last else frozenset()
+            await self._clock.sleep(min(wait, deadline - now) if now < deadline else wait)
             wait = min(wait * self._times.poll_growth, self._times.poll_max_seconds)
+
+    def leave(self, audience: AudienceId, stray: Stray) -> None:
+        """These files are followed no further. The next file waits until LiveIntent is done with them, or never had them."""
+        self._strays.setdefault(audience, []).append(stray)
 
     def forget(self, audience: AudienceId) -> None:
         """Something of ours may be under way that nobody follows: look again before the next file."""
-        self._last.pop(audience, None)
+        if (last := self._last.get(audience)) is not None:
+            self._last[audience] = replace(last, looked_at=-math.inf)
+
+    def forget_all(self) -> None:
+        """Others' work became ours: what they have under way is waited for before the next file of each audience."""
+        self._take_overs += 1
+
+    def doubt_counts(self) -> None:
+        """An upload that must have been ours had another number of rows: tell uploads by it no more."""
+        if self._counts_tell:
+            self._counts_tell = False
+            log.warning(
+                "LiveIntent counts rows otherwise than we do; uploads are not told by their number of rows any more."
+            )
+
+    def _is_fresh(self, audience: AudienceId) -> bool:
+        last = self._last.get(audience)
+        return (
+            last is not None
+            and self._waited_for.get(audience) == self._take_overs
+            and self._clock.now() - last.looked_at < self._times.listing_memory_seconds
+        )
+
+    def _drop_ended(self, strays: list[Stray], entries: Sequence[UploadEntry]) -> None:
+        now = self._clock.now()
+        strays[:] = [
+            stray
+            for stray in strays
+            if now < stray.until and not all_ended(entries, stray.sought, self._identifier_types)
+        ]
+
+    def _note_unreadable(self, audience: AudienceId, refused: Refused) -> None:
+        log.warning(
+            "LiveIntent does not list what was uploaded before.",
+            audience_id=audience,
+            detail=str(refused),
+        )
 
     def _note_unfinished(self, audience: AudienceId, unfinished: int) -> None:
         if unfinished:

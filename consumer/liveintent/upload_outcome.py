@@ -135,6 +135,7 @@ class OutcomeUnknown:
 
     cause: RetryCause
     detail: str = ""
+    retry_after_seconds: float | None = None
 
 
 Outcome = (
@@ -190,7 +191,9 @@ def _api_outcome(operation: Operation, answer: Answer) -> Outcome[Any]:
         return Unauthorised(str(_refused(answer)))
     if operation is Operation.CREATE and (status in {408, 409} or status >= 500):
         # 409: somebody has this name already; a search tells who.
-        return OutcomeUnknown(RetryCause.SERVER_ERROR, str(_refused(answer)))
+        return OutcomeUnknown(
+            RetryCause.SERVER_ERROR, str(_refused(answer)), answer.retry_after_seconds
+        )
     if _is_passing(status):
         return _retry_later(answer)
     if status in {404, 410} and operation in _ABOUT_ONE_AUDIENCE:

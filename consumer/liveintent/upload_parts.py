@@ -22,6 +22,8 @@ class UploadStage(StrEnum):
 
     RESOLVING = "resolving"
     """Waiting for its audience: found or created, and free of uploads we do not follow."""
+    CONFIRMING = "confirming"
+    """Waiting for Kafka to confirm that the records are still ours."""
     MINTING = "minting"
     MINTED = "minted"
     """There is a URL; the file is on its way, or waits for the storage host."""
@@ -32,6 +34,24 @@ class UploadStage(StrEnum):
     """Under any status word of LiveIntent's that is not Pending and not an end."""
     ERROR = "error"
     """LiveIntent gave it up; it is sent again shortly."""
+
+    @property
+    def awaits(self) -> str:
+        """What a file in this stage waits for, as the end of "it waits for ..."."""
+        return _AWAITED[self]
+
+
+_AWAITED = {
+    UploadStage.RESOLVING: "LiveIntent's API to find or create the audience",
+    UploadStage.CONFIRMING: "Kafka to confirm that its records are still ours",
+    UploadStage.MINTING: "LiveIntent's API to give a URL",
+    UploadStage.MINTED: "LiveIntent's storage to take the file",
+    UploadStage.STORED: "LiveIntent to list it",
+    UploadStage.UNLISTED: "LiveIntent to list it",
+    UploadStage.PENDING: "LiveIntent to begin with it",
+    UploadStage.RUNNING: "LiveIntent to finish it",
+    UploadStage.ERROR: "its next try, after LiveIntent ended it with Error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,30 @@ class UploadRefused:
 @dataclass(frozen=True, slots=True)
 class NothingToSend:
     """Every row was released meanwhile."""
+
+
+class Lease(Protocol):
+    """Whether what we were given to send is still ours to send."""
+
+    def holds(self) -> bool:
+        """Whether a file may be made at this moment."""
+        ...
+
+    async def renew(self) -> bool:
+        """Have it hold for a while; False if that failed, after a moment. Safe to cancel."""
+        ...
+
+
+class Unshared:
+    """The lease of somebody who shares with nobody: it always holds."""
+
+    def holds(self) -> bool:
+        """Yes."""
+        return True
+
+    async def renew(self) -> bool:
+        """There is nothing to renew."""
+        return True
 
 
 class AudienceResolver(Protocol):
@@ -70,6 +114,7 @@ class UploadTools:
     metrics: Metrics
     clock: Clock
     new_upload_name: Callable[[], str]
+    lease: Lease = field(default_factory=Unshared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +138,24 @@ class Trail:
     started_at: float
     since: datetime | None = None
     """The first mint, by LiveIntent's clock where it told, less the skew."""
-    puts: int = 0
-    """How often the file was, or may have been, stored."""
+    minted_at: datetime | None = None
+    """The last mint, by the same clock."""
+    put_times: list[float] = field(default_factory=list)
+    """When the file was, or may have been, stored, each time."""
     unused_urls: int = 0
     rows: int = 0
+    confirmed_puts: int = 0
+    is_confirmed: bool = True
+    """Whether storage itself said of the last put that it has the file; else the list seemed to."""
+
+    def disbelieve(self) -> None:
+        """The list showed a URL that nothing was stored at."""
+        self.put_times.pop()
+        self.unused_urls += 1
+
+    def puts_since(self, moment: float) -> int:
+        """How often the file was, or may have been, stored after this moment."""
+        return sum(put_time > moment for put_time in self.put_times)
 
     def sought(self, file: FileToSend, spelling: Spelling) -> Sought:
         """What to look for in the list of uploads, once a URL was minted."""
@@ -108,6 +167,7 @@ class Trail:
             since=self.since,
             rows=self.rows,
             known=self.known,
-            puts=max(self.puts, 1),
+            puts=max(len(self.put_times), 1),
+            unconfirmed_puts=len(self.put_times) - self.confirmed_puts,
             unused_urls=self.unused_urls,
         )

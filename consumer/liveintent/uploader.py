@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -17,6 +17,8 @@ from consumer.liveintent.upload_listings import UploadListings
 from consumer.liveintent.upload_parts import (
     AudienceResolver,
     FileToSend,
+    Lease,
+    Unshared,
     UploadRefused,
     UploadStage,
     UploadTools,
@@ -27,6 +29,7 @@ __all__ = [
     "Activity",
     "AudienceRefused",
     "Finished",
+    "PartlyFinished",
     "SendResult",
     "UploadBatch",
     "UploadRefused",
@@ -58,6 +61,15 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class PartlyFinished:
+    """LiveIntent is done with some files of the batch, and refused others. `rows` are those it is done with."""
+
+    refused: AudienceRefused | UploadRefused
+    """The first refusal, or the audience's."""
+    rows: frozenset[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """Where one audience's upload is, for people. `since` is on the clock's `now`."""
 
@@ -69,7 +81,7 @@ class Activity:
     detail: str = ""
 
 
-SendResult = Finished | AudienceRefused | UploadRefused
+SendResult = Finished | PartlyFinished | AudienceRefused | UploadRefused
 
 
 class Uploader:
@@ -87,23 +99,32 @@ class Uploader:
         *,
         policy: UploadPolicy,
         clock: Clock,
+        lease: Lease | None = None,
     ) -> None:
+        """Without a `lease` nobody else can be given what we send."""
         prefix = policy.spelling.upload_name_prefix
         self._clock = clock
         self._max_rows = policy.max_rows_per_upload
         self._locks: dict[AudienceKey, asyncio.Lock] = {}
         self._activity: dict[AudienceKey, Activity] = {}
+        self._sending: dict[AudienceKey, FileUpload] = {}
         # Unique across processes and restarts; told to LiveIntent, so nothing about people is in it.
         run, numbers = f"{int(clock.random() * 2**32):08x}", itertools.count(1)
         self._tools = UploadTools(
             api=api,
             directory=directory,
-            listings=UploadListings(api, policy.times, clock=clock),
+            listings=UploadListings(
+                api,
+                policy.times,
+                clock=clock,
+                identifier_types=policy.spelling.all_identifier_types,
+            ),
             times=policy.times,
             spelling=policy.spelling,
             metrics=metrics,
             clock=clock,
             new_upload_name=lambda: f"{prefix}-{run}-{next(numbers):06d}.txt",
+            lease=lease or Unshared(),
         )
 
     @property
@@ -114,35 +135,50 @@ class Uploader:
     async def send(self, batch: UploadBatch, *, on_stored: Callable[[], None]) -> SendResult:
         """Send the batch's files and wait until LiveIntent is done with them, however long that takes.
 
-        `on_stored` is called once, when the last file is stored, or when nothing (more) had to be sent; not at all when
-        a file is refused before. Rows are asked for anew before each attempt. Safe to cancel: what was stored stays
-        stored, and the next batch of the audience first waits for it.
+        A file that is refused leaves the others their chance, unless it is the audience that is refused. `on_stored` is
+        called once, when the last file is stored, or when nothing (more) had to be sent; not at all when a file is
+        refused before. Rows are asked for anew before each attempt. Safe to cancel: what was stored stays stored, and
+        the next batch of the audience first waits for it.
         """
         once = _Once(on_stored)
         # Lanes send one batch at a time; this keeps the promise to LiveIntent if one ever does not.
         async with self._locks.setdefault(batch.audience, asyncio.Lock()):
             try:
                 files = tuple(batch.files())
+                progress = _Progress()
                 for what in files:
                     on_last = once if what == files[-1] else _nothing
-                    refused = await self._send_rows(batch, what, on_last=on_last)
-                    if refused is not None:
-                        return refused
-                once()
-                return Finished()
+                    await self._send_rows(batch, what, progress, on_last=on_last)
+                if progress.refused is None:
+                    once()
+                return progress.result()
             finally:
                 self._activity.pop(batch.audience, None)
+                self._sending.pop(batch.audience, None)
+
+    def interrupt(self, audience: AudienceKey) -> None:
+        """Break off the file of this audience that is being stored, if one is: some of its rows were released.
+
+        It may be stored nevertheless. What is left of it is sent again.
+        """
+        if (upload := self._sending.get(audience)) is not None:
+            upload.interrupt()
+
+    def look_again(self) -> None:
+        """Somebody else's work has become ours: before the next file, wait for what they have under way."""
+        self._tools.listings.forget_all()
 
     async def _send_rows(
         self,
         batch: UploadBatch,
         what: tuple[Action, IdentifierType],
+        progress: "_Progress",
         *,
         on_last: Callable[[], None],
-    ) -> AudienceRefused | UploadRefused | None:
+    ) -> None:
         """All rows of one action and type, in files of at most `max_rows_per_upload`."""
         sent: set[str] = set()
-        while True:
+        while not isinstance(progress.refused, AudienceRefused):
             rows = [row for row in batch.rows(*what) if row not in sent]
             is_last = len(rows) <= self._max_rows
             part = frozenset(() if is_last and not sent else rows[: self._max_rows])
@@ -152,10 +188,13 @@ class Uploader:
                 rows=_rows_of(batch, what, part),
                 show=self._shower(batch.audience, what, rows=min(len(rows), self._max_rows)),
             )
-            upload = FileUpload(file, self._tools, on_stored=on_last if is_last else _nothing)
-            refused = await upload.run()
-            if refused is not None or is_last:
-                return refused
+            del rows  # LiveIntent may take hours, and every one of them may be released meanwhile
+            on_stored = on_last if is_last and progress.refused is None else _nothing
+            upload = FileUpload(file, self._tools, on_stored=on_stored)
+            self._sending[batch.audience] = upload
+            progress.note(file, await upload.run())
+            if is_last:
+                return
             sent |= part
 
     def _shower(
@@ -168,6 +207,28 @@ class Uploader:
                 self._activity[audience] = activity
 
         return show
+
+
+class _Progress:
+    """What has become of a batch's files so far."""
+
+    def __init__(self) -> None:
+        self.refused: AudienceRefused | UploadRefused | None = None
+        self._finished: list[FileToSend] = []
+
+    def note(self, file: FileToSend, refused: AudienceRefused | UploadRefused | None) -> None:
+        """Take note of how one file ended."""
+        if refused is None:
+            self._finished.append(file)
+        elif self.refused is None or isinstance(refused, AudienceRefused):
+            self.refused = refused
+
+    def result(self) -> SendResult:
+        """What has become of the batch, when all is over."""
+        if self.refused is None:
+            return Finished()
+        rows = frozenset(row for file in self._finished for row in file.rows())
+        return PartlyFinished(self.refused, rows) if rows else self.refused
 
 
 class _Once:

@@ -132,6 +132,10 @@ class EmbeddedKafka:
         array = (c_int * len(codes))(*codes)
         self._mock.tell("rd_kafka_mock_push_request_errors_array", api, len(codes), array)
 
+    def set_topic_error(self, topic: str, code: int) -> None:
+        """Answer every question about this topic's place with this error code, until it is set to 0."""
+        self._mock.tell("rd_kafka_mock_topic_set_error", topic.encode(), code)
+
     def clear_errors(self, api: ApiKey) -> None:
         """Forget the errors pushed for this kind of request and not yet used."""
         self._mock.tell("rd_kafka_mock_clear_request_errors", api)

@@ -142,6 +142,11 @@ class Faults:
         self._waiting.clear()
         self._on_clear()
 
+    def end(self, fault: Fault) -> None:
+        """End this fault, if it is in force, leaving the others; lets go the uploads that any of them holds."""
+        self._waiting = [waiting for waiting in self._waiting if waiting.fault is not fault]
+        self._on_clear()
+
     def in_force(self) -> list[Fault]:
         """The faults that can still be met, oldest first."""
         return [waiting.fault for waiting in self._waiting]

@@ -31,6 +31,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "rd_kafka_mock_cluster_bootstraps": (c_char_p, (c_void_p,)),
     "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, (c_void_p, c_int32)),
     "rd_kafka_mock_topic_create": (c_int, (c_void_p, c_char_p, c_int, c_int)),
+    "rd_kafka_mock_topic_set_error": (None, (c_void_p, c_char_p, c_int)),
     "rd_kafka_mock_push_request_errors_array": (
         None,
         (c_void_p, c_int16, c_size_t, POINTER(c_int)),

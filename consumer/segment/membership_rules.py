@@ -1,5 +1,6 @@
 """From a Segment event to membership changes: who enters or leaves which audience, and who must not be added."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +23,8 @@ from consumer.segment.membership_policy import MembershipPolicy
 __all__ = ["MembershipPolicy", "Note", "Origin", "Reading", "read_changes"]
 
 _PRECEDENCE = {reason: i for i, reason in enumerate(IgnoreReason)}
+# Segment's own are 36 to 60 characters of ASCII; the memory budget counts on no more than this.
+MESSAGE_ID_MAX = 64
 _SAID = {"entered": Action.ADD, "exited": Action.REMOVE}
 
 
@@ -82,7 +85,7 @@ def read_changes(
     has_agreed = has_consent(event.context.get("consent"), policy.consent_categories)
     identifiers = identifiers_of(event, policy.email_hashes)
     version, notes_on_time = _version(event, origin, policy.skew_seconds)
-    message_id = event.message_id or f"{origin.source}-{origin.offset}"
+    message_id = _memorable(event.message_id) or f"{origin.source}-{origin.offset}"
     changes: list[MembershipChange] = []
     withheld: list[MembershipChange] = []
     for claim in claims:
@@ -91,7 +94,8 @@ def read_changes(
         if reason is not None:
             ignored.append(reason)
         elif not is_audience_name(name):
-            return Rejected(RejectReason.INVALID_AUDIENCE_NAME, _why_unnameable(name))
+            audience = claim.audience[:AUDIENCE_NAME_MAX]
+            return Rejected(RejectReason.INVALID_AUDIENCE_NAME, _why_unnameable(name), audience)
         else:
             members = identifiers.for_action(claim.action)
             changes += _changes(claim, members, version, message_id)
@@ -104,6 +108,13 @@ def read_changes(
         ignored=_by_precedence(ignored),
         notes=notes + _notes_on_name(event, claims) + notes_on_time,
     )
+
+
+def _memorable(message_id: str) -> str:
+    """The id, or the digest of one that is too large to be remembered for every member."""
+    if len(message_id) <= MESSAGE_ID_MAX and message_id.isascii():
+        return message_id
+    return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _refusal(

@@ -22,6 +22,8 @@ from consumer.telemetry.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 _MOST_REFERENCES = 100
+# A topic has a few; a schema takes some 50 KB. Whoever may write to the topic must not fill the memory with numbers.
+SCHEMAS_REMEMBERED = 200
 _NOT_A_NUMBER = UnknownSchema("a schema registry knows schemas by number, not by fingerprint")
 
 
@@ -36,8 +38,8 @@ class _Fetch:
 class RegistrySchemas:
     """Schemas by their number in a registry.
 
-    A number's schema never changes, so it is remembered for ever; that there is none, for
-    `unknown_memory_seconds`. However many wait for a schema, it is asked for once.
+    A number's schema never changes, so it is remembered, as long as it is among the last `SCHEMAS_REMEMBERED` that
+    were asked for; that there is none, for `unknown_memory_seconds`. However many wait for a schema, it is asked for once.
     """
 
     def __init__(
@@ -103,6 +105,8 @@ class RegistrySchemas:
             self._remember_unknown(ref, lookup)
         else:
             self._known[ref] = lookup
+            if len(self._known) > SCHEMAS_REMEMBERED:
+                del self._known[next(iter(self._known))]
             self._count_loaded()
         if not isinstance(lookup, LoadedSchema):
             log.warning(

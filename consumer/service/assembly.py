@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from consumer.audience.lanes import FlushPolicy, Lanes
 from consumer.audience.latest_state import LatestState
 from consumer.choices import EventFormat
 from consumer.delivery import Delivery
+from consumer.kafka.commit_queue import CommitDone
 from consumer.kafka.connection import (
     ISOLATION_LEVEL,
     KafkaConnection,
@@ -21,10 +23,14 @@ from consumer.kafka.connection import (
     producer_properties,
 )
 from consumer.kafka.dead_letters import DeadLetterLimit, DeadLetters
+from consumer.kafka.group_lease import GroupLease, LeaseRenewal, lease_seconds
 from consumer.kafka.lag import LagWatch
 from consumer.kafka.offset_committer import OffsetCommitter
-from consumer.kafka.offset_ledger import UNFINISHED_OVERHEAD_BYTES, Entry, OffsetLedger
+from consumer.kafka.offset_ledger import CommitOffset, Entry, OffsetLedger
+from consumer.kafka.poll_loop import STOPPING
+from consumer.kafka.progress import ProgressWatch
 from consumer.kafka.record_reader import IntakeLimits, RecordReader
+from consumer.kafka.record_weight import UNFINISHED_BYTES
 from consumer.liveintent.audience_directory import AudienceDirectory
 from consumer.liveintent.audiences_api import AudiencesApi
 from consumer.liveintent.client import LiveIntentClient
@@ -36,6 +42,7 @@ from consumer.liveintent.policies import (
     StoreHeaders,
 )
 from consumer.liveintent.token import Token
+from consumer.liveintent.upload_parts import Lease
 from consumer.liveintent.uploader import Uploader
 from consumer.pipeline import MemoryBudget, Pipeline
 from consumer.refusals import Refusals
@@ -50,8 +57,10 @@ from consumer.service.from_settings import (
     directory_policy,
     policy_from,
     registry_authorization,
+    stalled_after_seconds,
     upload_policy,
 )
+from consumer.service.ordering import OrderingWatch
 from consumer.settings import EventSettings, Settings
 from consumer.telemetry.build import VERSION
 from consumer.telemetry.metrics import Metrics
@@ -81,6 +90,8 @@ class Parts:
     reader: RecordReader
     committer: OffsetCommitter
     lag: LagWatch
+    progress: ProgressWatch
+    ordering: OrderingWatch
 
 
 async def assemble(
@@ -118,7 +129,14 @@ async def assemble(
         tasks=tasks,
         now=now,
     )
-    liveintent = await _liveintent(settings, stack, metrics, clock=clock)
+    consumer = consumer_properties(connection)
+    lease = GroupLease(lease_seconds(consumer))
+
+    def commit(offsets: Sequence[CommitOffset], done: CommitDone) -> None:
+        reader.commit(offsets, done)
+
+    renewal = LeaseRenewal(lease, commit=commit, anchor=ledger.anchor, now=now)
+    liveintent = await _liveintent(settings, stack, metrics, lease=renewal, clock=clock)
     delivery = Delivery(
         lanes=_lanes(settings), uploader=liveintent.uploader, ledger=ledger, refusals=refusals,
         ack=settings.delivery_ack, metrics=metrics, tasks=tasks, now=now,
@@ -141,13 +159,18 @@ async def assemble(
         budget=budget, liveintent_blocked=liveintent_blocked, drain_seconds=REVOKE_DRAIN_SECONDS,
         metrics=metrics, now=now,
     )  # fmt: skip
-    consumer = consumer_properties(connection)
     reader = RecordReader(
         properties=consumer, topics=settings.kafka_topics, first_start=settings.kafka_first_start, listener=pipeline,
-        loop=asyncio.get_running_loop(), metrics=metrics, drain_seconds=REVOKE_DRAIN_SECONDS,
+        lease=lease, loop=asyncio.get_running_loop(), metrics=metrics, drain_seconds=REVOKE_DRAIN_SECONDS,
         limits=_intake_limits(budget_bytes),
     )  # fmt: skip
     pipeline.taken = reader.taken
+    lag = LagWatch(
+        properties=admin_properties(connection), group_id=settings.kafka_group_id,
+        isolation_level=consumer[ISOLATION_LEVEL], topics=settings.kafka_topics,
+        assignment=lambda: reader.assignment, positions=lambda: reader.positions,
+        committed=ledger.committed_offset, metrics=metrics,
+    )  # fmt: skip
     return Parts(
         metrics=metrics, ledger=ledger, schemas=schemas, directory=liveintent.directory, exchange=liveintent.exchange,
         uploader=liveintent.uploader, dead_letters=dead_letters, refusals=refusals, delivery=delivery, budget=budget,
@@ -155,10 +178,15 @@ async def assemble(
         committer=OffsetCommitter(
             source=ledger, commit=reader.commit, metrics=metrics, interval_seconds=settings.kafka_commit_seconds
         ),
-        lag=LagWatch(
-            properties=admin_properties(connection), group_id=settings.kafka_group_id,
-            isolation_level=consumer[ISOLATION_LEVEL], assignment=lambda: reader.assignment,
-            positions=lambda: reader.positions, metrics=metrics,
+        lag=lag,
+        progress=ProgressWatch(
+            ledger=ledger, lag=lag, held_for=lambda: reader.paused & {STOPPING},
+            stalled_after_seconds=stalled_after_seconds(settings), metrics=metrics, now=now,
+        ),
+        ordering=OrderingWatch(
+            records_without_key=lambda: pipeline.records_without_key,
+            members_on_several_partitions=lambda: delivery.lanes.latest.wanderers.count,
+            held=lambda: reader.assignment, topic_partitions=lambda: lag.topic_partitions, metrics=metrics, now=now,
         ),
     )  # fmt: skip
 
@@ -167,7 +195,7 @@ def _intake_limits(budget_bytes: int) -> IntakeLimits:
     """What may wait for its turn: with what each record costs beside its bytes, a quarter of the budget at most."""
     share, usual = budget_bytes // 8, IntakeLimits()
     return IntakeLimits(
-        records=min(usual.records, share // UNFINISHED_OVERHEAD_BYTES),
+        records=min(usual.records, share // UNFINISHED_BYTES),
         size_bytes=min(usual.size_bytes, share),
     )
 
@@ -206,7 +234,7 @@ class _LiveIntent:
 
 
 async def _liveintent(
-    settings: Settings, stack: AsyncExitStack, metrics: Metrics, *, clock: Clock
+    settings: Settings, stack: AsyncExitStack, metrics: Metrics, *, lease: Lease, clock: Clock
 ) -> _LiveIntent:
     limits = LiveIntentLimits(
         requests_per_second=settings.liveintent_requests_per_second,
@@ -225,7 +253,9 @@ async def _liveintent(
     api = AudiencesApi(client, exchange, page_size=limits.page_size)
     account = Account(settings.liveintent_account_id, settings.liveintent_data_provider_id)
     directory = AudienceDirectory(api, account, directory_policy(settings), metrics, clock=clock)
-    uploader = Uploader(api, directory, metrics, clock=clock, policy=upload_policy(settings))
+    uploader = Uploader(
+        api, directory, metrics, clock=clock, policy=upload_policy(settings), lease=lease
+    )
     return _LiveIntent(exchange, directory, uploader)
 
 

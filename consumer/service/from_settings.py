@@ -71,3 +71,14 @@ def upload_policy(settings: Settings) -> UploadPolicy:
         ),
         max_rows_per_upload=settings.liveintent_max_rows_per_upload,
     )
+
+
+def stalled_after_seconds(settings: Settings) -> float:
+    """How long a partition with something to do may stand still.
+
+    A change may wait for the flush before its own as well as for its own, and each for LiveIntent; a file LiveIntent has
+    not listed by then is sent again, which is the first sign that something is wrong.
+    """
+    if settings.stalled_after_seconds is not None:
+        return settings.stalled_after_seconds
+    return 2 * settings.flush_seconds + settings.upload_list_deadline_seconds

@@ -99,6 +99,8 @@ class Service:
             parts.pipeline.run(),
             parts.delivery.run(),
             parts.committer.run(),
+            parts.progress.run(),
+            parts.ordering.run(),
             loop_lag,
         ):
             tasks.create_task(part)

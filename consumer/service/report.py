@@ -3,14 +3,14 @@
 import math
 import os
 import socket
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from consumer.kafka.lag import Lag, lag_of
-from consumer.kafka.offset_ledger import PartitionId
-from consumer.liveintent.exchange import Blocked
+from consumer.kafka.connection import GROUP_PROTOCOL
+from consumer.liveintent.exchange import Blocked, Health
+from consumer.liveintent.uploader import UploadStage
 from consumer.service.assembly import Parts
+from consumer.service.partition_report import WHY_BLOCKED, lag_seconds, partition_status
 from consumer.settings import Settings
 from consumer.telemetry.books import BooksCollector, BooksSnapshot
 from consumer.telemetry.build import VERSION
@@ -19,21 +19,25 @@ from consumer.telemetry.status import (
     DeadLetterStatus,
     Hold,
     LaneStatus,
-    PartitionStatus,
     Status,
     Verdict,
 )
+from consumer.telemetry.why_behind import count, duration
 
-_UNKNOWN_LAG = Lag(committed=None, end=None, records=None, unread=None)
-_WHY_BLOCKED = {
-    "memory": "unfinished records use up MEMORY_BUDGET_MB",
-    "schema_registry": "a schema is being waited for",
-    "unauthorised": "LiveIntent refuses our API key",
-    "circuit_open": "LiveIntent keeps failing",
+_WHY_NOT_CALLED = {
+    Blocked.UNAUTHORISED: "unauthorised, our API key is refused",
+    Blocked.CIRCUIT_OPEN: "circuit open, it keeps failing",
+    Blocked.ASKED_TO_WAIT: "asked to wait",
 }
 
 # While brokers are gone the client tries, and says so, at least every ten seconds unless told otherwise.
 _ERRORS_COUNT_SECONDS = 60.0
+
+# Far above what a broker takes to answer a new member's first heartbeats with an assignment.
+_SPARE_AFTER_SECONDS = 10.0
+
+# Kafka answers a commit within a session's time-out, one way or another.
+_COMMIT_SILENT_SECONDS = 30.0
 
 # Far above the longest legal turn of the poll loop, a revoke with its drain and its synchronous commit.
 POLL_LOOP_STUCK_SECONDS = 120.0
@@ -56,7 +60,7 @@ class Report:
         """Put the books, and the gauges that are read at each scrape, on the registry."""
         metrics = self._parts.metrics
         metrics.registry.register(BooksCollector(self.books))
-        metrics.registry.register(LagSecondsCollector(self._lag_seconds))
+        metrics.registry.register(LagSecondsCollector(lambda: lag_seconds(self._parts)))
         metrics.build_info.info({"version": VERSION})
         metrics.memory_budget.set(self._parts.budget.high_bytes)
         lanes, ledger = self._parts.delivery.lanes, self._parts.ledger
@@ -65,8 +69,11 @@ class Report:
         metrics.in_flight_changes.set_function(
             lambda: sum(len(lane.in_flight) for lane in lanes if lane.in_flight is not None)
         )
+        parking = self._parts.pipeline.parking
+        metrics.partitions_waiting_for_schema.set_function(lambda: len(parking))
         metrics.lanes_busy.set_function(lambda: sum(lane.in_flight is not None for lane in lanes))
         metrics.oldest_flush_age.set_function(self._oldest_flush_seconds)
+        metrics.uploads_unconfirmed.set_function(self._unconfirmed)
         metrics.latest_state_members.set_function(lambda: len(lanes.latest))
         metrics.ready.set_function(lambda: self.ready().ok)
 
@@ -96,10 +103,25 @@ class Report:
         """Ready after the first assignment, even of nothing; not while draining; an outage is a remark, not a no."""
         if self.draining:
             return Verdict(ok=False, reasons=("draining",))
-        if not self._parts.pipeline.ever_assigned:
+        if not self._parts.pipeline.ever_assigned and not self._is_spare():
             return Verdict(ok=False, reasons=("no partitions were assigned yet", *self._remarks()))
         # A bad token is a bad deploy, so it stops a rollout; an outage is not, and stopping would not help.
         return Verdict(ok=not self._token_refused(), reasons=self._remarks())
+
+    def _is_spare(self) -> bool:
+        """Whether all goes well, and there are no partitions for us: under KIP-848 a member is not told that it gets none.
+
+        librdkafka calls back only when an assignment changes, and calls a member without one "init" for ever.
+        """
+        lag = self._parts.lag
+        return (
+            self._settings.kafka_properties.get(GROUP_PROTOCOL, "").lower() == "consumer"
+            and self._now() - self._started >= _SPARE_AFTER_SECONDS
+            and lag.last_error is None
+            and bool(lag.topic_partitions)
+            and all(lag.topic_partitions.values())
+            and self._parts.reader.last_error(within_seconds=_ERRORS_COUNT_SECONDS) is None
+        )
 
     def status(self) -> Status:
         """Everything about this moment."""
@@ -111,7 +133,8 @@ class Report:
             ready=self.ready(),
             instance=os.environ.get("HOSTNAME") or socket.gethostname(),
             partitions=tuple(
-                self._partition(partition) for partition in sorted(self._parts.ledger.partitions())
+                partition_status(self._parts, partition, now=now)
+                for partition in sorted(self._parts.ledger.partitions())
             ),
             lanes=self._lanes(),
             holds=self._holds(),
@@ -124,9 +147,7 @@ class Report:
                 )
                 for reason, recent in self._parts.refusals.recent.items()
             ),
-            registry_waiting=(self._parts.schemas.waiting or "")
-            if self._parts.schemas is not None
-            else "",
+            registry_waiting=self._registry(),
         )
 
     def _remarks(self) -> tuple[str, ...]:
@@ -134,31 +155,45 @@ class Report:
 
     def _holds(self) -> tuple[Hold, ...]:
         parts = self._parts
-        holds = []
-        health = parts.exchange.health
-        if health.blocked is not None:
-            why = f"{health.blocked.value.replace('_', ' ')}: {health.last_error}"
-            holds.append(
-                Hold(
-                    f"calls to LiveIntent ({health.host}) are held back",
-                    why,
-                    health.blocked_seconds,
-                )
-            )
-        if parts.pipeline.blocked is not None:
-            holds.append(
-                Hold(
-                    "reading is held back",
-                    _WHY_BLOCKED.get(parts.pipeline.blocked, parts.pipeline.blocked),
-                )
-            )
-        if parts.committer.last_error is not None:
-            holds.append(Hold("committing offsets is held back", parts.committer.last_error))
+        holds = [_uncalled(obstacle) for obstacle in parts.exchange.obstacles]
+        if waiting := len(parts.pipeline.parking):
+            verb = "waits" if waiting == 1 else "wait"
+            what = f"{count(waiting, 'partition')} {verb} for a schema"
+            holds.append(Hold(what, self._registry()))
+        if (unconfirmed := self._unconfirmed_held()) is not None:
+            holds.append(unconfirmed)
+        if parts.dead_letters.last_error is not None:
+            holds.append(Hold("dead letters cannot be written", parts.dead_letters.last_error))
+        if (commits := self._commits_held()) is not None:
+            holds.append(commits)
         if (error := self._why_unassigned()) is not None:
             holds.append(Hold("Kafka gives us no partitions", error))
         if parts.lag.last_error is not None:
-            holds.append(Hold("Kafka does not answer", parts.lag.last_error))
+            holds.append(Hold("Kafka does not tell how far behind we are", parts.lag.last_error))
+        holds += [
+            Hold(f"topic {topic} is not read", "Kafka knows no such topic, or hides it from us")
+            for topic, partitions in parts.lag.topic_partitions.items()
+            if not partitions
+        ]
+        if parts.pipeline.blocked is not None:
+            # Last, as it may be the consequence of any other.
+            why = WHY_BLOCKED.get(parts.pipeline.blocked, parts.pipeline.blocked)
+            holds.append(Hold("reading is held back", why))
         return tuple(holds)
+
+    def _registry(self) -> str:
+        """What is waited for from the schema registry, and why; empty when nothing is."""
+        schemas = self._parts.schemas
+        return "" if schemas is None else schemas.waiting or ""
+
+    def _commits_held(self) -> Hold | None:
+        committer = self._parts.committer
+        last = self._started if committer.last_success is None else committer.last_success
+        silent_seconds = self._now() - last
+        if committer.last_error is None and silent_seconds <= _COMMIT_SILENT_SECONDS:
+            return None
+        why = committer.last_error or "Kafka does not answer"
+        return Hold("committing offsets is held back", why, silent_seconds)
 
     def _why_unassigned(self) -> str | None:
         """What Kafka's client said last. To have no partitions may also be right: replicas can outnumber them."""
@@ -189,48 +224,17 @@ class Report:
             )
         return tuple(lanes)
 
-    def _partition(self, partition: PartitionId) -> PartitionStatus:
-        ledger, reader, now = self._parts.ledger, self._parts.reader, self._now()
-        lag = self._lag(partition)
-        oldest = ledger.oldest_unfinished(partition)
-        return PartitionStatus(
-            topic=partition.topic,
-            partition=partition.partition,
-            committed=lag.committed,
-            position=reader.positions.get(partition),
-            end=lag.end,
-            lag=lag.records,
-            unread=lag.unread,
-            pending=ledger.unfinished(partition),
-            oldest_offset=None if oldest is None else oldest.next_offset - 1,
-            oldest_age_seconds=None if oldest is None else now - oldest.read_at,
-            oldest_why="" if oldest is None else self._parts.delivery.waits_for(oldest),
-            paused=tuple(sorted(reader.paused)),
-        )
+    def _unconfirmed(self) -> int:
+        activities = self._parts.uploader.activity.values()
+        return sum(each.stage is UploadStage.CONFIRMING for each in activities)
 
-    def _lag(self, partition: PartitionId) -> Lag:
-        """What Kafka said last, with what we have read and committed since."""
-        said = self._parts.lag.lags.get(partition, _UNKNOWN_LAG)
-        committed = self._parts.ledger.committed_offset(partition)
-        return lag_of(
-            end=said.end,
-            committed=said.committed if committed is None else committed,
-            position=self._parts.reader.positions.get(partition),
+    def _unconfirmed_held(self) -> Hold | None:
+        if not (unconfirmed := self._unconfirmed()):
+            return None
+        return Hold(
+            f"{count(unconfirmed, 'upload')} held back",
+            "Kafka has not confirmed that the records in them are still ours",
         )
-
-    def _lag_seconds(self) -> dict[tuple[str, int], float]:
-        ledger, unix_now = self._parts.ledger, time.time()
-        ages = {}
-        for partition in ledger.partitions():
-            oldest = ledger.oldest_unfinished(partition)
-            record = None if oldest is None else oldest.record
-            made_at = (
-                unix_now
-                if record is None or record.timestamp_ms is None
-                else record.timestamp_ms / 1000
-            )
-            ages[partition.topic, partition.partition] = max(0.0, unix_now - made_at)
-        return ages
 
     def _oldest_flush_seconds(self) -> float:
         flights = [
@@ -239,3 +243,12 @@ class Report:
             if lane.in_flight is not None
         ]
         return self._now() - min(flights) if flights else 0.0
+
+
+def _uncalled(obstacle: Health) -> Hold:
+    why = "" if obstacle.blocked is None else _WHY_NOT_CALLED[obstacle.blocked]
+    return Hold(
+        f"calls to LiveIntent ({obstacle.host}) are held back",
+        f"{why}: {obstacle.last_error}; next try in {duration(obstacle.next_try_seconds)}",
+        obstacle.blocked_seconds,
+    )

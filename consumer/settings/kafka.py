@@ -53,7 +53,8 @@ class KafkaSettings(Part):
     kafka_properties: dict[str, str] = Field(
         default={},
         repr=False,
-        description="Any other librdkafka properties, as a JSON object: security, client.rack, group.instance.id. "
+        description="Any other librdkafka properties, as a JSON object: security, client.rack, "
+        "group.protocol and group.instance.id (see docs/group-membership.md). "
         "`KAFKA_PROPERTIES_FILE` names a file with more of them, for secret ones such as sasl.password.",
     )
     kafka_commit_seconds: Seconds = Field(

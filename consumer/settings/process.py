@@ -1,12 +1,16 @@
 """Settings of delivery and of the process itself."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from consumer.choices import DeliveryAck, LogFormat, LogLevel
 from consumer.settings.parsing import Count, Line, Seconds, UpperCase
 from consumer.settings.part import Part
+
+# With the usual LATEST_STATE_MEMBERS. What it is made of is in docs/decisions/0012-memory.md; tests/memory holds the
+# running process to it.
+MEMORY_BESIDE_BUDGET_MB: Final = 256
 
 
 class DeliverySettings(Part):
@@ -28,12 +32,19 @@ class DeliverySettings(Part):
     memory_budget_mb: Annotated[int, Field(ge=16)] = Field(
         default=128,
         description="What unfinished records may weigh, in MiB. When it is used up, reading pauses. Keep the "
-        "container's memory limit at least 200 MiB above.",
+        f"container's memory limit at least {MEMORY_BESIDE_BUDGET_MB} MiB above, and 20 KiB more for each audience over "
+        "1,000.",
     )
     latest_state_members: Count = Field(
         default=100_000,
         description="Identifier values whose last change is remembered, so that an older event cannot undo a newer. "
-        "An email in three hashes takes three.",
+        "An email in three hashes takes three. Each takes up to 600 bytes, beside MEMORY_BUDGET_MB.",
+    )
+    stalled_after_seconds: Seconds | None = Field(
+        default=None,
+        description="How long a partition with something to do may go without a new committed offset before it counts "
+        "as stalled. Above FLUSH_SECONDS. Unset, twice FLUSH_SECONDS and UPLOAD_LIST_DEADLINE_SECONDS: 17 minutes with "
+        "their defaults.",
     )
     dead_letter_limit: Annotated[int, Field(ge=0)] = Field(
         default=1000,
@@ -44,6 +55,13 @@ class DeliverySettings(Part):
         default=600.0,
         description="The period DEAD_LETTER_LIMIT counts in.",
     )
+
+    @field_validator("stalled_after_seconds")
+    @classmethod
+    def _above_the_usual_wait(cls, stalled: float | None, info: ValidationInfo) -> float | None:
+        if stalled is not None and stalled <= info.data.get("flush_seconds", 0):
+            raise ValueError("must be above FLUSH_SECONDS, for which every change may wait")
+        return stalled
 
 
 class ProcessSettings(Part):

@@ -17,19 +17,29 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self._of_kafka()
+        self._of_progress()
+        self._of_segment()
+        self._of_lanes()
+        self._of_liveintent()
+        self._of_the_process()
+        _show_from_the_start(self)
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, namespace=PREFIX, registry=registry)
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, namespace=PREFIX, registry=self.registry)
 
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(name, text, labels, namespace=PREFIX, registry=registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, namespace=PREFIX, registry=self.registry)
 
-        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            return Histogram(
-                name, text, labels, namespace=PREFIX, registry=registry, buckets=buckets
-            )
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        return Histogram(
+            name, text, labels, namespace=PREFIX, registry=self.registry, buckets=buckets
+        )
 
-        # Kafka
+    def _of_kafka(self) -> None:
+        counter, gauge, histogram = self._counter, self._gauge, self._histogram
         self.assigned_partitions = gauge("assigned_partitions", "Partitions this process owns.")
         self.rebalances = counter(
             "rebalances_total", "Rebalance callbacks, by kind: assigned, revoked, lost.", "kind"
@@ -53,6 +63,11 @@ class Metrics:
             "last_poll_timestamp_seconds", "When the poll loop last came round; Unix time."
         )
         self.partitions_paused = gauge("partitions_paused", "Partitions the poll loop has paused.")
+        self.pauses = counter(
+            "pauses_total",
+            "Times the poll loop paused its partitions, by reason; each throws away what was fetched ahead.",
+            "reason",
+        )
         self.lag_records = gauge(
             "consumer_lag_records",
             "Log end less committed offset; includes records read and not finished.",
@@ -68,7 +83,63 @@ class Metrics:
             "result",
         )
 
-        # Segment
+    def _of_progress(self) -> None:
+        counter, gauge = self._counter, self._gauge
+        self.unstable_records = gauge(
+            "unstable_records",
+            "High watermark less last stable offset: what cannot be read before a producer ends its transaction.",
+            "topic",
+            "partition",
+        )
+        self.retention_headroom = gauge(
+            "retention_headroom_records",
+            "Committed offset less the log's first: near 0, retention is about to delete what is not delivered. "
+            "Not a number while nothing is behind.",
+            "topic",
+            "partition",
+        )
+        self.commit_age = gauge(
+            "commit_age_seconds",
+            "How long the committed offset has not moved though something is left to read, finish or commit; 0 when not.",
+            "topic",
+            "partition",
+        )
+        self.partition_stalled = gauge(
+            "partition_stalled",
+            "1 once commit_age_seconds has reached STALLED_AFTER_SECONDS.",
+            "topic",
+            "partition",
+        )
+        self.last_progress_timestamp = gauge(
+            "partition_last_progress_timestamp_seconds",
+            "When the committed offset last moved, or nothing was left to do; Unix time.",
+            "topic",
+            "partition",
+        )
+        self.offset_rewinds = counter(
+            "offset_rewinds_total",
+            "Committed offsets Kafka gave lower than before: a replay, or a reset by hand.",
+        )
+        self.topic_partitions = gauge(
+            "topic_partitions",
+            "Partitions of each topic we read; 0 when Kafka knows no such topic, or hides it from us.",
+            "topic",
+        )
+        self.kafka_answered_timestamp = gauge(
+            "kafka_answered_timestamp_seconds",
+            "When Kafka last answered everything we asked about our topics and offsets; Unix time.",
+        )
+        self.records_without_key = counter(
+            "records_without_key_total",
+            "Records read without a key: nothing keeps the events of one person in one partition.",
+        )
+        self.members_on_several_partitions = counter(
+            "members_on_several_partitions_total",
+            "Members (one identifier in one audience) whose changes came from different partitions.",
+        )
+
+    def _of_segment(self) -> None:
+        counter, gauge = self._counter, self._gauge
         self.decode_errors = counter(
             "decode_errors_total", "Records that could not be decoded, by kind.", "kind"
         )
@@ -81,8 +152,13 @@ class Metrics:
             "result",
         )
         self.schemas_loaded = gauge("schemas_loaded", "Writer schemas ready for use.")
+        self.partitions_waiting_for_schema = gauge(
+            "partitions_waiting_for_schema",
+            "Partitions whose next record waits for its schema; the others go on.",
+        )
 
-        # Lanes and uploads
+    def _of_lanes(self) -> None:
+        counter, gauge, histogram = self._counter, self._gauge, self._histogram
         self.changes_finished = counter(
             "changes_finished_total",
             "Membership changes (record parts) by outcome; counted apart from records.",
@@ -136,7 +212,8 @@ class Metrics:
             "latest_state_evictions_total", "Members forgotten to stay within LATEST_STATE_MEMBERS."
         )
 
-        # LiveIntent
+    def _of_liveintent(self) -> None:
+        counter, gauge, histogram = self._counter, self._gauge, self._histogram
         self.liveintent_requests = counter(
             "liveintent_requests_total",
             "Requests by operation and status class: 2xx, 3xx, 4xx, 5xx, timeout, reset, unreachable.",
@@ -163,6 +240,10 @@ class Metrics:
         self.unauthorised = gauge(
             "liveintent_unauthorised", "1 while LiveIntent refuses our token."
         )
+        self.uploads_unconfirmed = gauge(
+            "uploads_unconfirmed",
+            "Uploads held back until Kafka confirms that the records in them are still ours.",
+        )
         self.audiences_created = counter(
             "audiences_created_total", "Audiences created at LiveIntent."
         )
@@ -170,7 +251,8 @@ class Metrics:
             "audience_name_conflicts", "Audience names that several Active audiences share."
         )
 
-        # The process
+    def _of_the_process(self) -> None:
+        gauge = self._gauge
         self.ready = gauge("ready", "1 when /readyz answers 200.")
         self.intake_blocked = gauge(
             "intake_blocked", "1 while no record is taken, by reason.", "reason"
@@ -180,8 +262,18 @@ class Metrics:
             "memory_budget_used_bytes", "What unfinished records weigh, by our estimate."
         )
         self.event_loop_lag = gauge(
-            "event_loop_lag_seconds", "How late the event loop ran its last timer."
+            "event_loop_lag_seconds",
+            "How late the event loop ran a timer, at worst, within the last minute.",
         )
         self.build_info = Info(
-            "build", "Version of the program.", namespace=PREFIX, registry=registry
+            "build", "Version of the program.", namespace=PREFIX, registry=self.registry
         )
+
+
+def _show_from_the_start(metrics: Metrics) -> None:
+    """Series alerts rest on begin at 0: a rate cannot see the first of a series that appears with it."""
+    for result in ("ok", "failed"):
+        metrics.offset_commits.labels(result)
+        metrics.dead_letter_writes.labels(result)
+    for kind in ("assigned", "revoked", "lost"):
+        metrics.rebalances.labels(kind)

@@ -38,6 +38,14 @@ class PartitionStatus:
     """What that record waits for, as the end of "it waits for ..."."""
     paused: tuple[str, ...] = ()
     """Why the partition is not read now."""
+    progress: str = ""
+    """caught_up, moving, replaying (its offset was set back), held (the process stops) or stalled."""
+    still_seconds: float | None = None
+    """How long the committed offset has not moved though something is left to do."""
+    waits_for: str = ""
+    """What it waits for meanwhile, as the end of "it waits for ..."."""
+    unstable: int | None = None
+    """Offsets that cannot be read because a producer has not ended its transaction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,13 +91,24 @@ def _partitions(partitions: Sequence[PartitionStatus]) -> str:
 
 
 def _partition_text(partition: PartitionStatus) -> str:
-    parts = [f"paused: {reason}" for reason in partition.paused]
+    parts = []
     if partition.oldest_offset is not None:
         age, why = partition.oldest_age_seconds, partition.oldest_why
         read = "" if age is None else f", read {duration(age)} ago"
         waits = f", waits for {why}" if why else ""
-        parts.insert(0, f"offset {partition.oldest_offset:,}{read}{waits}")
-    return escape("; ".join(parts))
+        parts.append(f"offset {partition.oldest_offset:,}{read}{waits}")
+    elif partition.waits_for:
+        parts.append(f"waits for {partition.waits_for}")
+    if partition.progress == "replaying":
+        parts.append("replaying: its offset was set back")
+    if partition.unstable:
+        parts.append(f"{partition.unstable:,} more behind a transaction that has not ended")
+    parts += [f"paused: {reason}" for reason in partition.paused]
+    text = escape("; ".join(parts))
+    if partition.progress != "stalled":
+        return text
+    still = duration(partition.still_seconds or 0)
+    return f"<span class=bad>no progress for {still}</span> {text}"
 
 
 def _lanes(lanes: Sequence[LaneStatus]) -> str:

@@ -25,7 +25,9 @@ class Answer:
 def why_behind(status: Status) -> Answer:
     """Why records are not finished, naming the most general cause: one that explains the others comes first."""
     if held := _what_is_held(status):
-        return Answer(Mood.HELD, f"{_how_far(status)}: {held}.")
+        oldest = _oldest(status.partitions)
+        also = "" if oldest is None else f"; {_what_goes_on(oldest)}"
+        return Answer(Mood.HELD, f"{_how_far(status)}: {held}{also}.")
     if not status.ready.ok:
         return Answer(
             Mood.HELD, f"Not ready: {'; '.join(status.ready.reasons) or 'no reason given'}."
@@ -35,16 +37,7 @@ def why_behind(status: Status) -> Answer:
             Mood.BUSY,
             "No partition is assigned to this process; others of the group may have them.",
         )
-    if refused := [lane.audience for lane in status.lanes if lane.refused]:
-        return Answer(
-            Mood.HELD,
-            f"{_how_far(status)}; LiveIntent refuses {count(len(refused), 'audience')} ({_some(refused)}), "
-            "whose records go to the dead-letter topic.",
-        )
-    oldest = _oldest(status.partitions)
-    if oldest is None and not _unread(status):
-        return Answer(Mood.GOOD, f"{_how_far(status)}.")
-    return Answer(Mood.BUSY, f"{_how_far(status)}: {_what_goes_on(oldest)}.")
+    return _how_it_goes(status)
 
 
 def duration(seconds: float) -> str:
@@ -69,6 +62,22 @@ def hold_text(hold: Hold) -> str:
     """What is held back, for how long and why."""
     since = "" if hold.seconds is None else f" for {duration(hold.seconds)}"
     return f"{hold.what}{since} ({hold.why})"
+
+
+def _how_it_goes(status: Status) -> Answer:
+    """Why records are not finished though nothing is held back as a whole."""
+    if stalled := [each for each in status.partitions if each.progress == "stalled"]:
+        return Answer(Mood.HELD, _what_stalls(stalled, len(status.partitions)))
+    if refused := [lane.audience for lane in status.lanes if lane.refused]:
+        return Answer(
+            Mood.HELD,
+            f"{_how_far(status)}; LiveIntent refuses {count(len(refused), 'audience')} ({_some(refused)}), "
+            "whose records go to the dead-letter topic.",
+        )
+    oldest = _oldest(status.partitions)
+    if oldest is None and not _unread(status):
+        return Answer(Mood.GOOD, f"{_how_far(status)}.")
+    return Answer(Mood.BUSY, f"{_how_far(status)}: {_what_goes_on(oldest)}.")
 
 
 def _how_far(status: Status) -> str:
@@ -106,6 +115,15 @@ def _what_is_held(status: Status) -> str:
         reasons = dict.fromkeys(reason for partition in paused for reason in partition.paused)
         return f"{count(len(paused), 'partition')} paused ({'; '.join(reasons)})"
     return ""
+
+
+def _what_stalls(stalled: list[PartitionStatus], partitions: int) -> str:
+    longest = max(stalled, key=lambda each: each.still_seconds or 0)
+    waited = duration(longest.still_seconds or 0)
+    return (
+        f"No progress on {len(stalled)} of {count(partitions, 'partition')}: {longest.topic}-{longest.partition} "
+        f"has waited {waited} for {longest.waits_for or 'a reason not known'}."
+    )
 
 
 def _what_goes_on(oldest: PartitionStatus | None) -> str:

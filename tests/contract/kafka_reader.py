@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from consumer.errors import SegmentLiveIntentError
 from consumer.kafka.connection import KafkaConnection, consumer_properties
 from consumer.kafka.first_start import FirstStartPoint
+from consumer.kafka.group_lease import GroupLease
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from consumer.kafka.record_reader import IntakeLimits, RecordBatch, RecordReader
 from consumer.record import KafkaRecord
@@ -189,6 +190,7 @@ async def reading(
     listener = listener or Listener()
     metrics = Metrics(CollectorRegistry())
     reader = RecordReader(
+        lease=GroupLease(seconds=10.0),
         properties=consumer_properties(connection),
         topics=topics,
         first_start=first_start,

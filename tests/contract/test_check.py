@@ -543,7 +543,7 @@ async def test_not_on_a_terminal_each_finding_is_a_line_of_json(world: World) ->
     assert result.exit_code == 0
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["check"] for line in lines] == [
-        "settings", "kafka", "topic", "start", "dead_letter_topic", "schema_registry", "liveintent",
+        "settings", "kafka", "group", "topic", "start", "dead_letter_topic", "schema_registry", "liveintent",
         "audience", "audience",
     ]  # fmt: skip
     assert {line["result"] for line in lines} == {"ok"}
@@ -558,7 +558,7 @@ async def test_on_a_terminal_the_findings_are_for_people(
         CliRunner().invoke, app, ["check", "--timeout", "5"], env=world.environ
     )
 
-    assert "Nothing failed in 9 checks." in result.stdout
+    assert "Nothing failed in 10 checks." in result.stdout
     assert "{" not in result.stdout
 
 
@@ -572,7 +572,7 @@ async def test_a_failure_ends_the_command_with_its_own_error_and_without_log_lin
     )
 
     assert isinstance(result.exception, CheckFailed)
-    assert str(result.exception) == "1 of 8 checks failed."
+    assert str(result.exception) == "1 of 9 checks failed."
     assert result.stderr == ""
     assert logging.getLogger("consumer").level == logging.NOTSET
 
@@ -584,7 +584,7 @@ async def test_the_exit_code_is_3_when_something_failed_and_2_when_settings_are_
     failed = await exit_of({**world.environ, "KAFKA_BOOTSTRAP_SERVERS": nobody})
     unusable = await exit_of({**world.environ, "KAFKA_TOPICS": ""})
 
-    assert failed == (3, "1 of 9 checks failed.\n")
+    assert failed == (3, "1 of 10 checks failed.\n")
     assert unusable[0] == 2
     assert "KAFKA_TOPICS is required" in unusable[1]
 

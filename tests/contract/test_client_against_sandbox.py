@@ -63,7 +63,7 @@ async def test_every_operation_speaks_the_contract() -> None:
         minted = await rig.api.mint(audience, UPLOAD)
         assert isinstance(minted, Success)
         assert minted.date is not None
-        stored = await rig.api.store(minted.value, lambda: b"0" * 32 + b"\n")
+        stored = await rig.api.store(minted.value, _a_file, rows=1)
         assert isinstance(stored, Success)
         uploads = await rig.api.uploads_since(audience, minted.date.replace(year=2000))
         assert isinstance(uploads, Success)
@@ -201,3 +201,7 @@ async def test_no_secret_is_in_what_the_parts_print(caplog: pytest.LogCaptureFix
 
         assert rig.token not in repr(minted) + repr(rig.client) + repr(rig.exchange)
         assert repr(SignedUrl("https://s/?sig=1")) == "SignedUrl()"
+
+
+async def _a_file() -> bytes:
+    return b"0" * 32 + b"\n"

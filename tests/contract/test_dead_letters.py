@@ -20,7 +20,7 @@ from tests.builders import a_record
 from tests.contract.kafka_reader import until
 
 TOPIC = "dead-letters"
-REJECTED = Rejected(RejectReason.UNDECODABLE, "field 3 is a string")
+REJECTED = Rejected(RejectReason.UNDECODABLE, "field 3 is a string", "vip_customers")
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_a_dead_letter_is_the_record_and_why_it_failed(
     )
     before = time.time() * 1000
     async with writing(kafka, metrics) as dead_letters:
-        await dead_letters.send(record, REJECTED, stage="decode", attempt=2)
+        await dead_letters.send(record, REJECTED, stage="decode")
 
     (message,) = await written(kafka, 1)
     assert (message.key(), message.value()) == (b"\xfe", b"\xff\x00")
@@ -114,8 +114,9 @@ async def test_a_dead_letter_is_the_record_and_why_it_failed(
         ("segment_liveintent.partition", b"7"),
         ("segment_liveintent.offset", b"41"),
         ("segment_liveintent.timestamp_ms", b"1768000000000"),
-        ("segment_liveintent.attempt", b"2"),
+        ("segment_liveintent.attempt", b"1"),
         ("segment_liveintent.version", b"1.2.3"),
+        ("segment_liveintent.audience", b"vip_customers"),
     ]
     # Its own time is now: one from long ago could expire at once on the dead-letter topic.
     assert message.timestamp()[1] >= before - 1

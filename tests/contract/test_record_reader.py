@@ -453,6 +453,23 @@ async def test_a_start_that_cannot_be_put_on_record_is_tried_again_before_anythi
     assert await committed_now(kafka) == [0]
 
 
+async def test_a_start_kafka_would_not_tell_is_asked_for_until_it_does(
+    kafka: EmbeddedKafka,
+) -> None:
+    # librdkafka asks once, and leaves the partition alone for ever after such an answer.
+    produce(kafka, 10)
+    await asyncio.to_thread(commit_as_member, kafka, {0: 4})
+    kafka.push_errors(ApiKey.OFFSET_FETCH, *[KafkaError.GROUP_AUTHORIZATION_FAILED] * 1_000)
+    async with reading(kafka) as member:
+        await until(
+            lambda: member.metric("kafka_errors_total", code="GROUP_AUTHORIZATION_FAILED") > 3
+        )
+        kafka.clear_errors(ApiKey.OFFSET_FETCH)
+        await until(lambda: len(member.listener.records) == 6)
+
+    assert [record.offset for record in member.listener.records] == list(range(4, 10))
+
+
 # Errors
 
 

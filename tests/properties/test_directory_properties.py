@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -11,6 +11,7 @@ from consumer.liveintent.audience_directory import AudienceDirectory, AudienceRe
 from consumer.liveintent.policies import DirectoryPolicy
 from consumer.liveintent.shapes import AudienceId
 from consumer.telemetry.metrics import Metrics
+from tests.properties.effort import effort
 from tests.unit.liveintent.fake_liveintent import (
     ACCOUNT,
     CREATES_THEN_TIMES_OUT,
@@ -51,7 +52,7 @@ async def resolve_all(
     return set(await time.run(everyone()))
 
 
-@settings(max_examples=60, deadline=None)
+@effort(examples=60)
 @given(
     starts=st.lists(st.floats(0, 90), min_size=2, max_size=4),
     lag=st.floats(0, 55),
@@ -72,7 +73,7 @@ def test_replicas_settle_on_one_audience_at_once_when_the_search_lags_evenly(
     assert all(isinstance(audience, int) for audience in resolved)
 
 
-@settings(max_examples=60, deadline=None)
+@effort(examples=60)
 @given(
     starts=st.lists(st.floats(0, 90), min_size=2, max_size=4),
     lags=st.lists(st.floats(0, 500), min_size=12, max_size=12),

@@ -1,13 +1,14 @@
 import dataclasses
 import itertools
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.audience.membership import Action, is_audience_name
 from consumer.record import IgnoreReason, Rejected
 from consumer.segment.event import SegmentEvent, event_from
 from consumer.segment.membership_rules import MembershipPolicy, Origin, read_changes
+from tests.properties.effort import effort
 from tests.segment_events import (
     EMAIL,
     KEY,
@@ -104,7 +105,7 @@ POLICIES = st.builds(
 )
 
 
-@settings(max_examples=400)
+@effort(examples=400)
 @given(EVENTS, POLICIES)
 def test_no_event_whatever_crashes_and_every_reading_is_whole(
     fields: Fields, policy: MembershipPolicy

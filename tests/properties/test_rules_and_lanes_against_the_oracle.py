@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.audience.lane import Lane
@@ -23,6 +23,7 @@ from consumer.sandbox.segment_intents import (
 from consumer.segment.event import event_from
 from consumer.segment.membership_policy import MembershipPolicy
 from consumer.segment.membership_rules import Origin, Reading, read_changes
+from tests.properties.effort import effort
 
 FEEDS = st.builds(
     FeedOptions,
@@ -49,7 +50,7 @@ def reading_of(item: FeedItem, offset: int) -> Reading | None:
     return reading
 
 
-@settings(max_examples=15)
+@effort(examples=15)
 @given(FEEDS)
 def test_the_program_reads_every_event_as_it_was_meant(options: FeedOptions) -> None:
     for offset, item in enumerate(segment_feed(options)):
@@ -73,7 +74,7 @@ def test_the_program_reads_every_event_as_it_was_meant(options: FeedOptions) -> 
                 } == meant.contact.members
 
 
-@settings(max_examples=15)
+@effort(examples=15)
 @given(FEEDS, st.integers(0, 100_000), st.sampled_from([0.0, 0.02, 0.3]))
 def test_lanes_end_where_the_oracle_says_however_they_are_flushed(
     options: FeedOptions, seed: int, flush_share: float

@@ -67,10 +67,11 @@ class World:
     def dead_letter_topic(self) -> str:
         return self.environ["KAFKA_DEAD_LETTER_TOPIC"]
 
-    async def start_service(self, **settings: str) -> RunningService:
+    async def start_service(self, *, hurry: float = HURRY, **settings: str) -> RunningService:
         """Start one more service of the group. Settings by name; an empty text unsets one."""
         environ = {**self.environ, **settings}
-        service = RunningService(await asyncio.to_thread(load_settings, environ), self.client)
+        loaded = await asyncio.to_thread(load_settings, environ)
+        service = RunningService(loaded, self.client, hurry=hurry)
         await service.start()
         self.services.append(service)
         return service

@@ -69,6 +69,10 @@ class ServiceProcess:
         return f"process {self._process.pid} {state}; it said:\n{said}"
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process.poll() is None
 

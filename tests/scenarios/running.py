@@ -45,19 +45,21 @@ async def eventually(
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
-def hurried_clock() -> Clock:
+def hurried_clock(hurry: float = HURRY) -> Clock:
     """Time as LiveIntent's side of the service sees it, faster than ours. Its dates and chances are real."""
     return Clock(
-        now=lambda: HURRY * time.monotonic(),
-        sleep=lambda seconds: asyncio.sleep(seconds / HURRY),
+        now=lambda: hurry * time.monotonic(),
+        sleep=lambda seconds: asyncio.sleep(seconds / hurry),
     )
 
 
 class RunningService:
     """One service, from `start` to its end. `client` makes the HTTP requests to it."""
 
-    def __init__(self, settings: Settings, client: aiohttp.ClientSession) -> None:
-        self.service = Service(settings, clock=hurried_clock())
+    def __init__(
+        self, settings: Settings, client: aiohttp.ClientSession, *, hurry: float = HURRY
+    ) -> None:
+        self.service = Service(settings, clock=hurried_clock(hurry))
         self._client = client
         self._stop = asyncio.Event()
         self._run: asyncio.Task[None] | None = None

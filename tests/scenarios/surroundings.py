@@ -106,6 +106,9 @@ class Surroundings:
         names = list(oracle.members())
         return self._asked(lambda: {name: self._liveintent.members(name) for name in names})
 
+    def members(self, audience: str) -> dict[str, set[str]]:
+        return self._asked(lambda: self._liveintent.members(audience))
+
     def uploads(self) -> list[UploadView]:
         return self._asked(self._liveintent.uploads)
 
@@ -114,6 +117,14 @@ class Surroundings:
 
     def breaches(self) -> set[BreachKind]:
         return self._asked(lambda: {breach.kind for breach in self._liveintent.breaches})
+
+    def lose_liveintent(self) -> None:
+        """Close its port: connections are refused from now on."""
+        self._on_loop(self._liveintent.stop())
+
+    def lose_registry(self) -> None:
+        """The same for the schema registry."""
+        self._on_loop(self._registry.stop())
 
     def add_fault(self, fault: Fault) -> None:
         self._asked(lambda: self._liveintent.faults.add(fault))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from consumer.kafka.offset_ledger import UNFINISHED_OVERHEAD_BYTES
+from consumer.kafka.record_weight import UNFINISHED_BYTES
 from consumer.sandbox.liveintent_server import SandboxOptions
 from tests.kafka_cluster import KafkaCluster
 from tests.scenarios.events import VIP, emails, enters, rows_of
@@ -26,7 +26,7 @@ async def test_a_backlog_larger_than_the_budget_is_worked_through_with_pauses(
 ) -> None:
     people = emails(count)
     padding = "x" * padding_bytes
-    read_bytes = RECORDS_PER_READ * (padding_bytes + 1_000 + UNFINISHED_OVERHEAD_BYTES)
+    read_bytes = RECORDS_PER_READ * (padding_bytes + 1_000 + UNFINISHED_BYTES)
     async with running_service(
         kafka_cluster,
         partitions=3,

@@ -104,6 +104,21 @@ def _shares(services: Sequence[RunningService]) -> list[int]:
     return sorted(service.partitions for service in services)
 
 
+async def test_a_replica_for_which_no_partition_is_left_is_ready_and_says_so(
+    kafka_cluster: KafkaCluster,
+) -> None:
+    async with a_world(kafka_cluster, partitions=1, session_ms=QUICK_SESSION) as world:
+        first = await world.start_service()
+        await eventually(lambda: first.partitions == 1, why="the first has the partition")
+        spare = await world.start_service()
+
+        async def is_ready() -> bool:
+            return (await spare.ready())[0] == 200
+
+        await eventually(is_ready, why="the spare one is ready")
+        assert spare.partitions + first.partitions == 1
+
+
 async def _scrape_all_the_time(world: World, over: asyncio.Event) -> list[BooksSnapshot]:
     books: list[BooksSnapshot] = []
     while not over.is_set():

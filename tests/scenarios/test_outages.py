@@ -2,16 +2,24 @@
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from consumer.errors import OffsetsUnknown
 from consumer.sandbox.embedded_kafka import EmbeddedKafka
-from consumer.sandbox.liveintent_server import Fault, FaultKind
+from consumer.sandbox.liveintent_server import Fault, FaultKind, Operation
 from tests.kafka_cluster import KafkaCluster
 from tests.scenarios.events import VIP, emails, enters, rows_of
-from tests.scenarios.harness import RunningService, World, a_world, eventually, running_service
+from tests.scenarios.harness import (
+    QUICK_SESSION,
+    RunningService,
+    World,
+    a_world,
+    eventually,
+    running_service,
+)
 
 WRONG = "a-token-nobody-issued"
 
@@ -92,15 +100,41 @@ async def test_a_broker_that_goes_away_for_a_while_loses_nothing(
 ) -> None:
     async with running_service(embedded_kafka) as (world, service):
         await world.produce(map(enters, emails(3)))
-        await eventually(lambda: service.books.consumed == 3, why="the records are read")
+        await world.all_committed(3)
+        await world.produce(map(enters, emails(3, "q")))
+        await eventually(lambda: service.books.consumed == 6, why="the records are read")
         embedded_kafka.set_broker_down()
         await eventually(lambda: service.books.pending == 0, why="LiveIntent has them")
         live, _ = await service.get("/livez")
 
         embedded_kafka.set_broker_up()
-        await world.all_committed(3)
+        await world.all_committed(6)
 
         assert live == 200
+        assert world.liveintent.members(VIP) == rows_of([*emails(3), *emails(3, "q")])
+
+
+async def test_a_broker_that_is_away_for_longer_than_a_session_sends_nothing_that_could_be_somebody_elses(
+    embedded_kafka: EmbeddedKafka,
+) -> None:
+    async with running_service(embedded_kafka, session_ms=QUICK_SESSION) as (world, service):
+        storage_down = Fault(kind=FaultKind.STATUS, status=503, operation=Operation.STORE)
+        world.liveintent.faults.add(storage_down)
+        await world.produce(map(enters, emails(3)))
+        retries = partial(
+            _metric, service, "liveintent_retries_total", operation="put_file", cause="server_error"
+        )
+        await eventually(retries, why="the file waits for storage")
+        embedded_kafka.set_broker_down()
+        await eventually(lambda: service.books.released == 3, why="the session is over")
+        world.liveintent.faults.clear()
+        await eventually(lambda: _lanes_busy(service, 0), why="the file is given up")
+        stored = world.liveintent.uploads()
+
+        embedded_kafka.set_broker_up()
+        await world.all_committed(3)
+
+        assert stored == []
         assert world.liveintent.members(VIP) == rows_of(emails(3))
 
 
@@ -112,7 +146,7 @@ async def test_a_registry_outage_holds_records_and_dead_letters_none(
         await world.produce(map(enters, emails(5)))
         await eventually(lambda: service.books.consumed == 5, why="the records are read")
         await eventually(
-            lambda: _metric(service, "intake_blocked", reason="schema_registry"),
+            lambda: _metric(service, "partitions_waiting_for_schema"),
             why="the schema is waited for",
         )
         await service.has_committed_again()
@@ -165,6 +199,10 @@ async def _recovers(world: World, service: RunningService) -> None:
 
 async def _metric(service: RunningService, name: str, **labels: str) -> float:
     return (await service.scrape()).value(name, **labels)
+
+
+async def _lanes_busy(service: RunningService, number: int) -> bool:
+    return await _metric(service, "lanes_busy") == number
 
 
 def _names(lines: list[structlog.typing.EventDict], beginning: str) -> bool:

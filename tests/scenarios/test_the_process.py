@@ -1,5 +1,6 @@
 """The program as Kubernetes sees it: settings in, exit codes and JSON lines out, and signals."""
 
+import json
 import os
 import signal
 import socket
@@ -8,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
 
+from consumer.sandbox.embedded_kafka import ApiKey
 from consumer.sandbox.liveintent_server import BreachKind, Fault, FaultKind, SandboxOptions
 from consumer.sandbox.oracle import Oracle
 from consumer.sandbox.segment_feed import Disorder, FeedOptions, segment_feed
@@ -137,6 +140,21 @@ def test_partitions_lost_in_an_outage_of_kafka_are_explained_and_come_back(start
         cluster.set_broker_up()
         eventually("an assignment anew", lambda: process.metric("assigned_partitions"))
         assert not explained()
+
+
+def test_a_kafka_client_that_died_for_good_ends_the_process_with_a_code_of_its_own(
+    start: Start,
+) -> None:
+    with EmbeddedCluster() as cluster, surroundings(cluster) as around:
+        static = json.loads(around.settings["KAFKA_PROPERTIES"]) | {"group.instance.id": "pod-0"}
+        process = start({**around.settings, "KAFKA_PROPERTIES": json.dumps(static)})
+        eventually("an assignment", lambda: process.metric("assigned_partitions"))
+
+        cluster.push_errors(ApiKey.HEARTBEAT, KafkaError.FENCED_INSTANCE_ID)
+
+        assert process.wait(seconds=EXIT_SECONDS) == 4
+        assert "The Kafka client is dead" in process.stderr
+        assert "Traceback" not in process.stderr + process.stdout
 
 
 def test_what_is_printed_is_json_lines_when_nobody_watches(

@@ -10,8 +10,8 @@ import pytest
 from consumer import pipeline as pipeline_module
 from consumer.choices import EventFormat
 from consumer.errors import KafkaFatal, SegmentLiveIntentError
-from consumer.kafka.offset_ledger import UNFINISHED_OVERHEAD_BYTES
 from consumer.kafka.record_listener import RecordBatch
+from consumer.kafka.record_weight import UNFINISHED_BYTES
 from consumer.liveintent.uploader import Finished
 from consumer.pipeline import MemoryBudget, Pipeline
 from consumer.record import IgnoreReason, RejectReason
@@ -20,7 +20,7 @@ from consumer.segment.framing import SchemaRef
 from consumer.segment.schemas import LoadedSchema, RefusedSchema, Schemas, UnknownSchema
 from tests.builders import a_record
 from tests.segment_events import Fields, a_policy, an_identify
-from tests.unit.delivery.parts import PARTITIONS, Parts, delivering, until
+from tests.unit.delivery.parts import PARTITIONS, Parts, delivering, settled, until
 
 AMPLE = MemoryBudget(high_bytes=10**9, low_bytes=10**9)
 
@@ -130,6 +130,23 @@ async def test_a_partition_that_was_lost_gives_up_its_records() -> None:
         assert (books.delivered, books.released, books.pending) == (0, 1, 0)
 
 
+async def test_what_the_partitions_last_owner_has_under_way_is_looked_for() -> None:
+    async with piping() as piped:
+        before = piped.parts.uploader.looks_again
+        piped.pipeline.on_assigned([PARTITIONS[1]], 2)
+
+        assert piped.parts.uploader.looks_again == before + 1
+
+
+async def test_records_without_a_key_are_counted() -> None:
+    async with piping() as piped:
+        keys = (b"user-1", None, b"", None)
+        records = tuple(a_record(offset, key=key) for offset, key in enumerate(keys))
+        piped.pipeline.on_records(RecordBatch(records, size_bytes=0))
+
+        assert piped.pipeline.records_without_key == 2
+
+
 async def test_an_assignment_opens_the_books_and_is_remembered() -> None:
     async with piping() as piped:
         before = piped.pipeline.ever_assigned
@@ -165,6 +182,8 @@ async def test_an_add_without_consent_is_ignored_and_keeps_out_an_older_one() ->
 # The schema a record needs
 
 _NO_SUCH = UnknownSchema("no such schema")
+NEEDS_A_SCHEMA = b"\x00\x00\x00\x00\x07body"
+UNFRAMED = b"no event"
 
 
 @dataclass
@@ -190,30 +209,126 @@ class SlowSchemas:
 async def test_a_record_waits_for_its_schema_and_says_so() -> None:
     schemas = SlowSchemas(asyncio.Event())
     async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
-        piped.read(b"\x00\x00\x00\x00\x07body")
+        piped.read(NEEDS_A_SCHEMA)
         await until(lambda: schemas.asked)
-        waits_for = piped.pipeline.blocked
-        blocked = piped.parts.metric("intake_blocked", reason="schema_registry")
+        oldest = piped.parts.ledger.oldest_unfinished(PARTITIONS[0])
+        assert oldest is not None
+        waits_for, waiting = piped.pipeline.waits_for(oldest), len(piped.pipeline.parking)
 
         schemas.come.set()
         await until(lambda: piped.parts.ledger.books.pending == 0)
 
-        assert (waits_for, blocked) == ("schema_registry", 1)
+        assert (waits_for, waiting) == ("a schema", 1)
         assert piped.parts.ledger.books.dead_lettered == {RejectReason.UNKNOWN_SCHEMA: 1}
-        assert piped.pipeline.blocked is None
-        assert piped.parts.metric("intake_blocked", reason="schema_registry") == 0
+        assert len(piped.pipeline.parking) == 0
+
+
+async def test_while_one_partition_waits_for_a_schema_the_others_go_on_and_its_own_order_is_kept() -> (
+    None
+):
+    schemas = SlowSchemas(asyncio.Event())
+    async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
+        piped.read(NEEDS_A_SCHEMA, UNFRAMED, partition=0)
+        piped.read(UNFRAMED, UNFRAMED, partition=1)
+        await until(lambda: len(piped.parts.writer.written) == 2)
+        while_waiting = [record.partition for record, _, _ in piped.parts.writer.written]
+        schemas.come.set()
+        await until(lambda: piped.parts.ledger.books.pending == 0)
+
+        assert while_waiting == [1, 1]
+        assert [(r.partition, r.offset) for r, _, _ in piped.parts.writer.written[2:]] == [
+            (0, 0),
+            (0, 1),
+        ]
+
+
+async def test_records_that_waited_for_a_schema_wait_for_memory_but_not_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "_LOOK_AGAIN_SECONDS", 0.001)
+    schemas = SlowSchemas(asyncio.Event())
+    budget = MemoryBudget(high_bytes=1_000, low_bytes=700)
+    async with piping(
+        event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas, budget=budget
+    ) as piped:
+        piped.parts.writer.open.clear()
+        piped.read(*[NEEDS_A_SCHEMA] * 3)
+        await until(lambda: schemas.asked)
+        schemas.come.set()
+        await until(lambda: piped.parts.refusals.recent)
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        had_their_turn = piped.parts.refusals.recent[RejectReason.UNKNOWN_SCHEMA].count
+        piped.parts.writer.open.set()
+        await until(lambda: piped.parts.ledger.books.pending == 0)
+
+        assert had_their_turn == 1
+        assert piped.parts.ledger.books.dead_lettered == {RejectReason.UNKNOWN_SCHEMA: 3}
+
+
+async def test_records_that_waited_for_a_schema_and_fill_the_memory_go_on_many_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "_LOOK_AGAIN_SECONDS", 0.001)
+    schemas = SlowSchemas(asyncio.Event())
+    budget = MemoryBudget(high_bytes=40 * UNFINISHED_BYTES, low_bytes=30 * UNFINISHED_BYTES)
+    async with piping(
+        event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas, budget=budget
+    ) as piped:
+        piped.parts.writer.open.clear()
+        piped.read(*[NEEDS_A_SCHEMA] * 100)
+        await until(lambda: schemas.asked)
+        schemas.come.set()
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        had_their_turn = piped.parts.refusals.recent[RejectReason.UNKNOWN_SCHEMA].count
+        pressed = piped.parts.delivery._pressed
+        piped.parts.writer.open.set()
+        await until(lambda: piped.parts.ledger.books.pending == 0)
+
+        assert 5 <= had_their_turn <= 40
+        assert pressed
+        assert not piped.parts.delivery._pressed
+        assert piped.parts.ledger.books.dead_lettered == {RejectReason.UNKNOWN_SCHEMA: 100}
+
+
+async def test_what_goes_wrong_while_a_schema_is_waited_for_ends_the_run() -> None:
+    schemas = SlowSchemas(asyncio.Event())
+    async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
+        piped.pipeline._schemas = None
+        piped.read(NEEDS_A_SCHEMA)
+        with pytest.raises(RuntimeError, match="without a place to find them"):
+            await piped.pipeline.run()
 
 
 async def test_a_record_whose_partition_left_while_it_waited_for_its_schema_is_dropped() -> None:
     schemas = SlowSchemas(asyncio.Event())
     async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
-        piped.read(b"\x00\x00\x00\x00\x07body")
+        piped.read(NEEDS_A_SCHEMA, UNFRAMED)
         await until(lambda: schemas.asked)
         await piped.pipeline.on_revoked([PARTITIONS[0]])
+        waiting = len(piped.pipeline.parking)
         schemas.come.set()
         await until(lambda: piped.taken)
+        await settled()
+
+        assert waiting == 0
+        assert piped.parts.writer.written == []
+        assert piped.parts.ledger.books.released == 2
+
+
+async def test_records_that_wait_for_a_schema_have_no_turn_once_the_process_stops() -> None:
+    schemas = SlowSchemas(asyncio.Event())
+    async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
+        piped.read(NEEDS_A_SCHEMA, UNFRAMED)
+        await until(lambda: schemas.asked)
+        piped.parts.ledger.stop_taking(piped.parts.ledger.partitions())
+        schemas.come.set()
+        await until(lambda: len(piped.pipeline.parking) == 0)
+        await settled()
 
         assert piped.parts.writer.written == []
+        assert piped.parts.ledger.books.pending == 2
 
 
 # Back pressure
@@ -224,7 +339,7 @@ async def test_intake_waits_for_memory_until_enough_is_free(
 ) -> None:
     monkeypatch.setattr(pipeline_module, "_LOOK_AGAIN_SECONDS", 0.001)
     # Room for one record, and for going on only without any.
-    budget = MemoryBudget(high_bytes=UNFINISHED_OVERHEAD_BYTES + 1_500, low_bytes=1_000)
+    budget = MemoryBudget(high_bytes=UNFINISHED_BYTES + 1_500, low_bytes=1_000)
     async with piping(budget=budget) as piped:
         piped.read(an_identify(email="ana@example.com"))
         flight = await piped.parts.flight(1)
@@ -242,9 +357,37 @@ async def test_intake_waits_for_memory_until_enough_is_free(
 async def test_a_record_larger_than_the_whole_budget_goes_through() -> None:
     async with piping(budget=MemoryBudget(high_bytes=1_000, low_bytes=700)) as piped:
         piped.read(an_identify(), b"x" * 5_000)
+        flight = await piped.parts.flight(1)
+        taken_before = list(piped.taken)
+        flight.end(Finished())
         await until(lambda: piped.taken)
 
+        assert taken_before == []
+
         assert piped.parts.ledger.books.consumed == 2
+
+
+async def test_a_record_of_many_changes_makes_the_next_one_wait_even_within_a_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "_LOOK_AGAIN_SECONDS", 0.001)
+    # Room for both as they are read, not for what the first becomes.
+    budget = MemoryBudget(high_bytes=3 * UNFINISHED_BYTES + 900, low_bytes=2 * UNFINISHED_BYTES)
+    many = an_identify(
+        traits={
+            "ios_idfa": "8D3F2A1B-0C4E-4F5A-9B6C-7D8E9F0A1B2C",
+            "android_idfa": "1c5b8d2e-3f4a-4b6c-8d7e-9f0a1b2c3d4e",
+        }
+    )
+    async with piping(budget=budget) as piped:
+        piped.read(many, an_identify(email="ben@example.com"))
+        flight = await piped.parts.flight(1)
+        await until(lambda: piped.pipeline.blocked == "memory")
+        taken_before = list(piped.taken)
+        flight.end(Finished())
+        await until(lambda: piped.taken)
+
+        assert taken_before == []
 
 
 async def test_intake_waits_while_liveintent_cannot_be_called(
@@ -279,15 +422,6 @@ async def test_what_the_reader_fails_with_ends_the_run_and_the_first_failure_sta
         piped.pipeline.on_failed(KafkaFatal("second"))
         with pytest.raises(SegmentLiveIntentError, match=r"^first$"):
             await piped.pipeline.run()
-
-
-async def test_a_format_with_schemas_and_no_place_to_find_them_is_an_error() -> None:
-    schemas = SlowSchemas(asyncio.Event())
-    async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
-        piped.pipeline._schemas = None
-        entry = piped.parts.entry()
-        with pytest.raises(RuntimeError, match="without a place to find them"):
-            await piped.pipeline._walk(entry, a_record(value=b"\x00\x00\x00\x00\x07body"))
 
 
 def fails_on_ana(*_: object) -> None:

@@ -3,6 +3,8 @@ import pytest
 from consumer.errors import DeadLetterLimitReached
 from consumer.kafka.dead_letters import DeadLetterLimit
 from consumer.record import Delivered, Rejected, RejectReason
+from consumer.refusals import WRITES_MAX, WRITES_MAX_BYTES
+from tests.builders import a_record
 from tests.unit.delivery.parts import PARTITIONS, delivering, settled, until
 
 UNDECODABLE = Rejected(RejectReason.UNDECODABLE, "not JSON")
@@ -76,6 +78,57 @@ async def test_a_dead_letter_written_after_its_partition_left_counts_for_nothing
 
         books = parts.ledger.books
         assert (books.dead_lettered, books.released, books.pending) == ({}, 1, 0)
+
+
+async def test_a_large_refused_batch_is_written_a_bounded_number_of_records_at_a_time() -> None:
+    async with delivering() as parts:
+        parts.writer.open.clear()
+        entries = [parts.entry(offset=offset) for offset in range(2 * WRITES_MAX)]
+        parts.refusals.refuse_together(entries, REFUSED, stage="upload")
+        await settled()
+        at_once = parts.writer.sending
+
+        parts.writer.open.set()
+        await until(lambda: parts.ledger.books.pending == 0)
+
+        assert at_once == WRITES_MAX
+        assert [record.offset for record, _, _ in parts.writer.written] == list(range(len(entries)))
+
+
+async def test_records_too_large_to_be_copied_together_are_written_one_after_the_other() -> None:
+    async with delivering() as parts:
+        parts.writer.open.clear()
+        entries = []
+        for offset in range(3):
+            record = a_record(offset, value=bytes(WRITES_MAX_BYTES))
+            entry = parts.ledger.deliver(record, now=0.0)
+            assert entry is not None
+            entries.append(entry)
+        parts.refusals.refuse_together(entries, REFUSED, stage="upload")
+        await settled()
+        at_once = parts.writer.sending
+
+        parts.writer.open.set()
+        await until(lambda: parts.ledger.books.pending == 0)
+
+        assert at_once == 1
+        assert len(parts.writer.written) == 3
+
+
+async def test_a_record_whose_partition_leaves_while_it_waits_to_be_written_is_not_written() -> (
+    None
+):
+    async with delivering() as parts:
+        parts.writer.open.clear()
+        entries = [parts.entry(offset=offset) for offset in range(WRITES_MAX + 1)]
+        parts.refusals.refuse_together(entries, REFUSED, stage="upload")
+        await settled()
+        parts.ledger.revoke([PARTITIONS[0]])
+        parts.writer.open.set()
+        await until(lambda: parts.writer.sending == 0)
+        await settled()
+
+        assert len(parts.writer.written) == WRITES_MAX
 
 
 async def test_one_refusal_more_than_the_limit_is_not_written_and_stops_the_process() -> None:

@@ -51,6 +51,7 @@ def test_every_kind_of_problem_is_reported_together() -> None:
         ("FLUSH_SECONDS", "0", "must be greater than 0, not '0'."),
         ("FLUSH_SECONDS", "soon", "must be a number, not 'soon'."),
         ("FLUSH_SECONDS", "inf", "must be a finite number, not 'inf'."),
+        ("STALLED_AFTER_SECONDS", "60", "must be above FLUSH_SECONDS, for which every change may wait."),
         ("FLUSH_ROWS", "1e3", "must be a whole number, not '1e3'."),
         ("FLUSH_ROWS", "9" * 5000, f"must be a smaller number, not '{'9' * 40}...'."),
         ("HTTP_PORT", "65536", "must be at most 65535, not '65536'."),

@@ -18,6 +18,7 @@ class Check(StrEnum):
 
     SETTINGS = "settings"
     KAFKA = "kafka"
+    GROUP = "group"
     TOPIC = "topic"
     DEAD_LETTER_TOPIC = "dead_letter_topic"
     START = "start"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from consumer.cli.checks.findings import Check, Finding, failed, ok, warning
+from consumer.cli.checks.group import group_finding
 from consumer.errors import OffsetsUnknown
 from consumer.kafka.connection import KafkaConnection
 from consumer.kafka.first_start import PartitionStart, StartReason
@@ -46,12 +47,13 @@ def kafka_findings(settings: KafkaSettings, *, seconds: float) -> Iterator[Findi
             yield from _kafka_fails(reached)
             return
         yield ok(Check.KAFKA, f"{_counted(reached.count, 'broker')} reached")
+        yield group_finding(inspection.members(connection.group_id), connection)
         yield from _topic_findings(inspection, settings)
 
 
 def _kafka_fails(trouble: KafkaTrouble) -> Iterator[Finding]:
     yield failed(Check.KAFKA, trouble.reason, advice=_ADVICE[trouble.kind])
-    for check in (Check.TOPIC, Check.DEAD_LETTER_TOPIC, Check.START):
+    for check in (Check.GROUP, Check.TOPIC, Check.DEAD_LETTER_TOPIC, Check.START):
         yield warning(check, "not looked at: Kafka does not answer")
 
 

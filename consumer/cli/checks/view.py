@@ -12,6 +12,7 @@ from consumer.cli.checks.findings import Check, Finding, Result
 _TITLES: Mapping[Check, str] = {
     Check.SETTINGS: "Settings",
     Check.KAFKA: "Kafka",
+    Check.GROUP: "Group",
     Check.TOPIC: "Topic",
     Check.DEAD_LETTER_TOPIC: "Dead-letter topic",
     Check.START: "Start of topic",

@@ -2,7 +2,7 @@ import pytest
 
 from consumer.audience.lane import Lane
 from consumer.audience.lanes import FlushPolicy, Lanes
-from consumer.audience.latest_state import LatestState
+from consumer.audience.latest_state import Applied, LatestState
 from consumer.audience.membership import Action, AudienceKey, Identifier, IdentifierType
 from consumer.record import IgnoreReason
 from tests.builders import VIP, a_change, an_email
@@ -114,6 +114,59 @@ def test_a_repeat_of_a_message_that_was_superseded_is_still_a_duplicate() -> Non
     ]
 
 
+def test_the_ids_of_the_oldest_messages_are_forgotten_first() -> None:
+    lane = a_lane()
+    for number in (1, 2):
+        lane.offer(a_change(at=number, message_id=f"applied-{number}"), "applied", now=0)
+    flushed(lane)
+    for number in (1, 2, 3, 4):
+        change = a_change(REMOVE, at=9, received=number, message_id=f"waiting-{number}")
+        lane.offer(change, "waiting", now=0)
+
+    assert lane.offer(a_change(at=9, received=99, message_id="waiting-1"), "again", now=0) == [
+        ("again", DUPLICATE)
+    ]
+
+
+@pytest.mark.parametrize("stage", ["waiting", "in flight", "applied"])
+def test_a_message_that_came_too_late_is_no_news_when_it_is_repeated(stage: str) -> None:
+    lane = a_lane()
+    lane.offer(a_change(REMOVE, at=5, received=2, message_id="exit"), "exit", now=0)
+    if stage != "waiting":
+        batch = lane.take(now=0)
+        if stage == "applied":
+            lane.remember(batch)
+            lane.end_flush()
+    late = lane.offer(a_change(at=5, received=1, message_id="enter"), "enter", now=0)
+
+    assert late == [("enter", STALE)]
+    assert lane.offer(a_change(at=5, received=3, message_id="enter"), "again", now=0) == [
+        ("again", DUPLICATE)
+    ]
+
+
+def test_a_late_message_of_a_clock_ahead_is_no_news_when_it_is_repeated() -> None:
+    """The time of such an event is clamped by its reception, and so grows when it is received again."""
+    lane = a_lane()
+    lane.offer(a_change(REMOVE, at=400, received=390, message_id="exit"), "exit", now=0)
+    lane.offer(a_change(at=310, received=10, message_id="enter"), "enter", now=0)
+
+    assert lane.offer(a_change(at=800, received=500, message_id="enter"), "again", now=0) == [
+        ("again", DUPLICATE)
+    ]
+
+
+def test_late_messages_do_not_push_out_the_one_that_stands() -> None:
+    lane = a_lane()
+    lane.offer(a_change(REMOVE, at=5, received=9, message_id="exit"), "exit", now=0)
+    for number in range(6):
+        lane.offer(a_change(at=5, received=number, message_id=f"late-{number}"), "late", now=0)
+
+    assert lane.offer(a_change(REMOVE, at=5, received=20, message_id="exit"), "again", now=0) == [
+        ("again", DUPLICATE)
+    ]
+
+
 def test_a_remove_by_one_hash_removes_every_hash_of_an_email_that_is_known() -> None:
     for prepare in (lambda _: None, lambda lane: lane.take(now=0), flushed):
         lane = a_lane()
@@ -175,6 +228,23 @@ def test_a_refused_add_blocks_no_remove_and_no_newer_add() -> None:
     ]
 
 
+def test_a_refused_add_blocks_an_add_of_the_same_moment_however_often_it_is_repeated() -> None:
+    lane = a_lane()
+    lane.withhold(a_change(at=3, received=5))
+    lane.offer(a_change(at=3, received=4, message_id="enter"), "enter", now=0)
+
+    assert lane.offer(a_change(at=3, received=9, message_id="enter"), "again", now=0) == [
+        ("again", STALE)
+    ]
+
+
+def test_a_refused_add_takes_a_waiting_one_of_the_same_moment_with_it() -> None:
+    lane = a_lane()
+    lane.offer(a_change(at=3, received=9), "enter", now=0)
+
+    assert lane.withhold(a_change(at=3, received=5)) == [("enter", STALE)]
+
+
 def test_an_older_refusal_does_not_weaken_a_newer_one() -> None:
     lane = a_lane()
     lane.withhold(a_change(at=5))
@@ -222,6 +292,32 @@ def test_released_changes_in_flight_are_left_out_of_files_still_to_be_made() -> 
     assert batch.rows(ADD, EMAIL) == []
     assert batch.parts() == ["ours"]
     assert batch.pending("m") is None
+    assert len(batch) == 1
+
+
+def test_a_batch_gives_each_change_once_with_the_values_it_still_stands_for() -> None:
+    lane = a_lane()
+    lane.offer(a_change(at=1, identifier=an_email("a", "b")), "first", now=0)
+    lane.offer(a_change(at=2, identifier=an_email("b", "c")), "second", now=0)
+    lane.offer(a_change(at=3, identifier=PHONE), "third", now=0)
+
+    live = lane.take(now=0).live()
+
+    assert [(pending.part, values) for pending, values in live] == [
+        ("first", ("a",)),
+        ("second", ("b", "c")),
+        ("third", PHONE.values),
+    ]
+
+
+def test_what_was_applied_is_remembered_as_it_was() -> None:
+    latest = LatestState(capacity=10)
+    change = a_change(Action.REMOVE, identifier=PHONE, message_id="m-2")
+    latest.remember(change, PHONE.values, ("m-1", "m-2"))
+    latest.withhold(a_change(at=7), ("m", "s1"))
+
+    assert latest.applied(VIP, PHONE.values[0]) == Applied(change, ("m-1", "m-2"))
+    assert latest.withheld(VIP, "s1") == a_change(at=7)
 
 
 def test_a_flush_is_due_by_age_or_by_rows() -> None:

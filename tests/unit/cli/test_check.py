@@ -59,6 +59,9 @@ class FakeInspection:
     def reach(self, _topic: str) -> Brokers | KafkaTrouble:
         return self._reached
 
+    def members(self, _group_id: str) -> None:
+        return None
+
     def rules(self, topics: list[str]) -> Mapping[str, TopicRules]:
         return {topic: self._rules.get(topic, TopicRules()) for topic in topics}
 
@@ -115,6 +118,10 @@ def test_a_right_that_brokers_tell_of_is_reported(monkeypatch: pytest.MonkeyPatc
 
     assert findings == [
         ok(Check.KAFKA, "3 brokers reached"),
+        ok(
+            Check.GROUP,
+            "we join group group as a member, by the classic protocol; the brokers do not tell who is in it",
+        ),
         ok(Check.TOPIC, "2 partitions, and we may read it", subject="events"),
         ok(Check.START, "group group goes on at its committed offsets", subject="events"),
         ok(Check.DEAD_LETTER_TOPIC, "1 partition, and we may write to it", subject="dead"),
@@ -242,7 +249,12 @@ def test_of_an_unreachable_kafka_the_rest_is_not_called_failed(
     assert (first.check, first.result) == (Check.KAFKA, Result.FAILED)
     assert "sasl" in (first.advice or "")
     assert {each.result for each in others} == {Result.WARNING}
-    assert [each.check for each in others] == [Check.TOPIC, Check.DEAD_LETTER_TOPIC, Check.START]
+    assert [each.check for each in others] == [
+        Check.GROUP,
+        Check.TOPIC,
+        Check.DEAD_LETTER_TOPIC,
+        Check.START,
+    ]
 
 
 def test_properties_librdkafka_refuses_fail_kafka(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,12 @@ from prometheus_client import CollectorRegistry
 from consumer.audience.batch import AudienceBatch
 from consumer.audience.lanes import FlushPolicy, Lanes
 from consumer.audience.latest_state import LatestState
-from consumer.audience.membership import MembershipChange
+from consumer.audience.membership import AudienceKey, MembershipChange
 from consumer.choices import DeliveryAck
 from consumer.delivery import Delivery
 from consumer.kafka.dead_letters import DeadLetterLimit
 from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
-from consumer.liveintent.uploader import SendResult, Uploader
+from consumer.liveintent.uploader import Activity, SendResult, Uploader
 from consumer.record import KafkaRecord, Rejected
 from consumer.refusals import Refusals
 from consumer.telemetry.metrics import Metrics
@@ -43,6 +43,15 @@ class ScriptedUploader:
 
     def __init__(self) -> None:
         self.flights: list[Flight] = []
+        self.activity: dict[AudienceKey, Activity] = {}
+        self.interrupted: list[AudienceKey] = []
+        self.looks_again = 0
+
+    def interrupt(self, audience: AudienceKey) -> None:
+        self.interrupted.append(audience)
+
+    def look_again(self) -> None:
+        self.looks_again += 1
 
     async def send(
         self, batch: AudienceBatch[Entry], *, on_stored: Callable[[], None]
@@ -58,15 +67,16 @@ class ScriptedWriter:
 
     written: list[tuple[KafkaRecord, Rejected, str]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    sending: int = 0
 
     def __post_init__(self) -> None:
         self.open.set()
 
-    async def send(
-        self, record: KafkaRecord, rejected: Rejected, *, stage: str, attempt: int = 1
-    ) -> None:
+    async def send(self, record: KafkaRecord, rejected: Rejected, *, stage: str) -> None:
+        self.sending += 1
         await self.open.wait()
         self.written.append((record, rejected, stage))
+        self.sending -= 1
 
 
 @dataclass

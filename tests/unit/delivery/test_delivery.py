@@ -12,7 +12,7 @@ from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.upload_parts import UploadRefused
 from consumer.liveintent.uploader import Finished
 from consumer.record import IgnoreReason, Rejected, RejectReason
-from tests.builders import VIP, a_change, an_email
+from tests.builders import VIP, a_change, a_record, an_email
 from tests.unit.delivery.parts import PARTITIONS, delivering, settled, until
 
 OTHER = AudienceKey("lapsed_buyers")
@@ -45,6 +45,20 @@ async def test_a_change_is_delivered_when_it_is_stored_if_that_is_asked_for() ->
         flight.end(Finished())
         await until(lambda: not parts.delivery.busy)
         assert parts.ledger.books.delivered == 1
+
+
+async def test_what_counts_as_stored_takes_memory_until_liveintent_is_done_with_it() -> None:
+    async with delivering(ack=DeliveryAck.STORED) as parts:
+        parts.accept(a_change(identifier=ANA))
+        flight = await parts.flight()
+        flight.store()
+        stored = parts.ledger.pending_bytes
+
+        flight.end(Finished())
+        await until(lambda: not parts.delivery.busy)
+
+        assert stored > 1_000
+        assert parts.ledger.pending_bytes == 0
 
 
 async def test_a_record_is_delivered_with_the_last_of_its_audiences() -> None:
@@ -251,6 +265,43 @@ async def test_a_file_still_to_be_made_leaves_out_what_came_from_a_partition_tha
         assert (parts.ledger.books.delivered, parts.ledger.books.released) == (1, 1)
 
 
+async def test_what_was_sent_of_a_partition_that_left_is_sent_again_when_it_comes_back() -> None:
+    """Meanwhile its other owner has sent older changes again, which we know nothing of."""
+    entered = a_change(at=3, offset=1, identifier=ANA)
+    kept = a_change(at=3, source="events-1", identifier=BEN)
+    async with delivering() as parts:
+        parts.accept(entered, offset=1)
+        parts.accept(kept, partition=1, offset=1)
+        (await parts.flight()).end(Finished())
+        await until(lambda: not parts.delivery.busy)
+        parts.delivery.let_go({PARTITIONS[0]})
+        parts.ledger.revoke([PARTITIONS[0]])
+        parts.ledger.assign([PARTITIONS[0]], 2)
+
+        again = parts.ledger.deliver(a_record(1, assignment=2), now=0.0)
+        assert again is not None
+        parts.delivery.accept(entered, again)
+        parts.accept(kept, partition=1, offset=2)
+        flight = await parts.flight(2)
+
+        assert flight.batch.rows(Action.ADD, ANA.type) == ["ana"]
+        assert parts.ledger.books.ignored == {IgnoreReason.DUPLICATE: 1}
+
+
+async def test_a_file_under_way_is_broken_off_only_where_its_rows_came_from_a_partition_that_left() -> (
+    None
+):
+    async with delivering() as parts:
+        parts.accept(a_change(audience=VIP, identifier=ANA), partition=0)
+        await parts.flight()
+        parts.accept(a_change(audience=OTHER, identifier=BEN), partition=1)
+        await parts.flight(2)
+
+        parts.delivery.let_go({PARTITIONS[0]})
+
+        assert parts.uploader.interrupted == [VIP]
+
+
 async def test_neither_a_revoke_nor_a_stop_waits_for_what_is_acknowledged() -> None:
     async with delivering(ack=DeliveryAck.STORED) as parts:
         parts.accept(a_change(identifier=ANA))
@@ -289,7 +340,7 @@ async def test_every_unfinished_record_can_say_what_it_waits_for() -> None:
         parts.writer.open.set()
 
         assert told == [
-            "LiveIntent to finish an upload of vip_customers",
+            "the upload of vip_customers, which waits for its turn",
             "its audience's next flush",
             "its dead letter to be written",
             "its turn",

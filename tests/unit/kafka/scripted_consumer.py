@@ -6,6 +6,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
+from consumer.kafka.confirmed_commit import answers_confirmed
 from consumer.kafka.listener_bridge import ListenerBridge
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from tests.contract.kafka_reader import Listener
@@ -41,8 +42,10 @@ class ScriptedConsumer:
     def lose(self, *partitions: int) -> None:
         self.callbacks["on_lost"](self, [TopicPartition("events", each) for each in partitions])
 
-    def answer_commit(self, error: KafkaError | None = None) -> None:
-        self.settings["on_commit"](error, [])
+    def answer_commit(
+        self, error: KafkaError | None = None, offsets: Sequence[TopicPartition] = ()
+    ) -> None:
+        self.settings["on_commit"](error, list(offsets))
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
         self.calls.append(("assign", [(each.partition, each.offset) for each in partitions]))
@@ -57,11 +60,19 @@ class ScriptedConsumer:
         self.calls.append(("resume", [each.partition for each in partitions]))
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition]:
-        kind = "commit" if asynchronous else "commit now"
+        assert asynchronous, "a synchronous commit has no time-out"
+        kind = "commit now" if answers_confirmed(offsets) else "commit"
         self.calls.append((kind, [(each.partition, each.offset) for each in offsets]))
         if self.commit_error is not None:
             raise KafkaException(self.commit_error)
+        self.committed_offsets = offsets
         return offsets
+
+    def committed(
+        self, partitions: list[TopicPartition], *, timeout: float
+    ) -> list[TopicPartition]:
+        assert timeout > 0
+        return self.committed_offsets
 
     def close(self) -> None:
         self.calls.append(("close", None))
@@ -98,3 +109,13 @@ def a_message(offset: int, *, partition: int = 0, value: bytes = b"v") -> Messag
 
 def an_error(code: int, *, partition: int = 0, fatal: bool = False) -> Message:
     return Message(topic="events", partition=partition, error=KafkaError(code, "text", fatal))
+
+
+def an_end(offset: int, *, partition: int = 0) -> Message:
+    """What librdkafka says once all below this offset is read."""
+    return Message(
+        topic="events",
+        partition=partition,
+        offset=offset,
+        error=KafkaError(KafkaError._PARTITION_EOF, "text", False),
+    )

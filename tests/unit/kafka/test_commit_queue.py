@@ -1,8 +1,10 @@
 from dataclasses import dataclass
 
+import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from consumer.kafka.commit_queue import CommitQueue, as_topic_partitions
+from consumer.kafka.group_lease import GroupLease
 from consumer.kafka.offset_ledger import CommitOffset
 from tests.unit.kafka.scripted_consumer import ScriptedConsumer
 
@@ -21,7 +23,11 @@ class PartitionAnswer:
 class Scene:
     def __init__(self) -> None:
         self.consumer = ScriptedConsumer([])
-        self.queue = CommitQueue(lambda partition: partition.partition == 0)
+        self.time = 0.0
+        self.lease = GroupLease(seconds=10.0)
+        self.queue = CommitQueue(
+            lambda partition: partition.partition == 0, lease=self.lease, now=lambda: self.time
+        )
         self.answers: list[Exception | None] = []
 
     def submit(self, *offsets: CommitOffset) -> None:
@@ -94,3 +100,34 @@ def test_an_answer_nobody_waits_for_is_harmless() -> None:
     scene.answer()
 
     assert scene.answers == []
+
+
+def test_an_answered_commit_proves_that_we_are_in_the_group() -> None:
+    scene = Scene()
+    scene.submit(SEVEN)
+    scene.time = 4.0
+    assert not scene.lease.holds(4.0)
+
+    scene.answer()
+
+    assert scene.lease.holds(9.9)
+    assert not scene.lease.holds(10.0)
+
+
+@pytest.mark.parametrize(
+    ("code", "proves"),
+    [
+        (KafkaError.REBALANCE_IN_PROGRESS, True),
+        (KafkaError.UNKNOWN_MEMBER_ID, False),
+        (KafkaError.ILLEGAL_GENERATION, False),
+        (KafkaError.FENCED_INSTANCE_ID, False),
+        (KafkaError._TRANSPORT, False),
+    ],
+)
+def test_only_an_answer_that_members_get_proves_membership(code: int, proves: bool) -> None:
+    scene = Scene()
+    scene.submit(SEVEN)
+
+    scene.answer(KafkaError(code))
+
+    assert scene.lease.holds(1.0) == proves

@@ -1,4 +1,5 @@
 import pytest
+from confluent_kafka import Consumer, Producer
 
 from consumer.kafka.connection import (
     KafkaConnection,
@@ -7,6 +8,22 @@ from consumer.kafka.connection import (
     producer_properties,
     property_problems,
 )
+
+BROKERS_DECIDE = {"session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"}
+
+
+class Heard:
+    """The `logger` of a librdkafka client built with debug=conf, which then tells its settings."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, _level: int, text: str, *parts: object) -> None:
+        self.lines.append(text % parts)
+
+    def settings(self) -> dict[str, str]:
+        said = (line.rpartition("]:   ")[2] for line in self.lines if "]:   " in line)
+        return {name: value for name, _, value in (each.partition(" = ") for each in said)}
 
 
 def a_connection(**properties: str) -> KafkaConnection:
@@ -98,6 +115,7 @@ def test_with_the_new_group_protocol_what_the_broker_decides_is_left_out() -> No
         ("group.id", "other"),
         ("transactional.id", "x"),
         ("stats_cb", "x"),
+        ("max.poll.interval.ms", "29999"),
         ("logger", "x"),
     ],
 )
@@ -109,6 +127,34 @@ def test_a_property_delivery_rests_on_is_refused_with_its_name_and_a_reason(
     assert problem.startswith(f"KAFKA_PROPERTIES must not set {name}")
     assert problem.endswith(".")
     assert ": " in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "brokers_setting"),
+    [
+        ("session.timeout.ms", "group.consumer.session.timeout.ms"),
+        ("heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms"),
+        ("partition.assignment.strategy", "group.consumer.assignors"),
+        ("group.protocol.type", "the brokers decide it"),
+    ],
+)
+def test_what_the_brokers_decide_under_kip_848_is_refused_and_not_dropped_without_a_word(
+    name: str, brokers_setting: str
+) -> None:
+    own = {"partition.assignment.strategy": "cooperative-sticky"}.get(name, "6000")
+
+    (problem,) = property_problems({"group.protocol": "Consumer", name: own})
+
+    assert problem.startswith(f"KAFKA_PROPERTIES must not set {name}: with group.protocol=consumer")
+    assert brokers_setting in problem
+    if name != "group.protocol.type":
+        assert property_problems({"group.protocol": "classic", name: own}) == ()
+
+
+def test_a_revoke_has_time_before_the_group_misses_our_polls() -> None:
+    assert property_problems({"max.poll.interval.ms": "30000"}) == ()
+    # Not a number: librdkafka says so itself.
+    assert property_problems({"max.poll.interval.ms": "soon"}) == ()
 
 
 def test_what_we_would_set_ourselves_and_all_tuning_is_accepted() -> None:
@@ -139,3 +185,55 @@ def test_every_problem_is_named_at_once_and_none_shows_a_secret() -> None:
 
 def test_a_connection_does_not_print_the_users_properties() -> None:
     assert "sesame" not in repr(a_connection(sasl_password="sesame"))
+
+
+EFFECTIVE = {
+    "enable.auto.commit": "false",
+    "enable.auto.offset.store": "false",
+    "auto.offset.reset": "error",
+    "isolation.level": "read_committed",
+    "partition.assignment.strategy": "cooperative-sticky",
+    "check.crcs": "true",
+    "allow.auto.create.topics": "false",
+    "session.timeout.ms": "15000",
+    "heartbeat.interval.ms": "3000",
+    "queued.max.messages.kbytes": "16384",
+    "queued.min.messages": "5000",
+    "fetch.message.max.bytes": "131072",
+    "fetch.max.bytes": "1048576",
+    "fetch.queue.backoff.ms": "50",
+    "fetch.wait.max.ms": "250",
+    "socket.keepalive.enable": "true",
+}
+"""What librdkafka says itself that it runs with; its own defaults are not listed, max.poll.interval.ms among them."""
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_librdkafka_runs_with_what_delivery_rests_on(protocol: str) -> None:
+    wanted = {
+        name: value
+        for name, value in EFFECTIVE.items()
+        if protocol == "classic" or name not in BROKERS_DECIDE
+    }
+    heard = Heard()
+    properties = consumer_properties(a_connection(group_protocol=protocol, debug="conf"))
+
+    Consumer(properties, logger=heard).close()
+
+    said = heard.settings()
+    assert {name: said.get(name) for name in wanted} == wanted
+    assert said["max.poll.interval.ms"] == "300000"
+    if protocol == "consumer":
+        assert not BROKERS_DECIDE & said.keys()
+
+
+def test_the_dead_letter_producer_runs_with_what_a_dead_letter_needs() -> None:
+    heard = Heard()
+
+    producer = Producer({**producer_properties(a_connection(debug="conf"))}, logger=heard)
+    producer.poll(0)
+
+    said = heard.settings()
+    assert said["enable.idempotence"] == "true"
+    assert said["message.timeout.ms"] == "30000"
+    assert said["request.required.acks"] == "-1"

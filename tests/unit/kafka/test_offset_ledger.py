@@ -1,6 +1,7 @@
 import pytest
 
 from consumer.kafka.offset_ledger import CommitOffset, Entry, OffsetLedger, PartitionId
+from consumer.kafka.record_weight import CHANGE_BYTES, HEADER_BYTES
 from consumer.record import Delivered, Ignored, IgnoreReason, Rejected, RejectReason
 from tests.builders import a_record
 
@@ -80,6 +81,19 @@ def test_an_answer_to_a_commit_of_an_earlier_assignment_does_not_hide_what_is_to
     ledger.committed(late)
 
     assert ledger.commitable() == [CommitOffset("events", 0, 11, 0)]
+
+
+def test_an_answer_of_an_earlier_assignment_hides_not_even_the_same_offset() -> None:
+    ledger = a_ledger()
+    ledger.finish(delivered(ledger, 10), Delivered())
+    late = ledger.commitable()
+    ledger.revoke([P0])
+    ledger.assign([P0], 2)
+    ledger.finish(delivered(ledger, 10, assignment=2), Delivered())
+    again = ledger.commitable()
+    ledger.committed(late)
+
+    assert ledger.commitable() == again == [CommitOffset("events", 0, 11, 0)]
 
 
 def test_a_record_is_finished_when_its_last_part_is() -> None:
@@ -204,6 +218,33 @@ def test_memory_is_counted_while_records_are_unfinished_and_given_back() -> None
     assert ledger.pending_bytes == 0
 
 
+def test_a_record_weighs_more_with_every_change_and_every_header() -> None:
+    ledger = a_ledger()
+    plain = ledger.deliver(a_record(1), now=0.0)
+    of_one = ledger.pending_bytes
+    headed = ledger.deliver(a_record(2, headers=(("a", b""), ("b", None))), now=0.0)
+    of_headers = ledger.pending_bytes - 2 * of_one
+    assert plain is not None
+    assert headed is not None
+
+    ledger.split(plain, 3)
+
+    assert of_headers == 2 + 2 * HEADER_BYTES
+    assert ledger.pending_bytes == 2 * of_one + of_headers + 3 * CHANGE_BYTES
+    ledger.revoke([P0])
+    assert ledger.pending_bytes == 0
+
+
+def test_a_record_split_after_its_partition_left_weighs_nothing() -> None:
+    ledger = a_ledger()
+    entry = delivered(ledger, 1)
+    ledger.revoke([P0])
+
+    ledger.split(entry, 3)
+
+    assert ledger.pending_bytes == 0
+
+
 def test_an_unknown_partition_has_nothing_to_tell() -> None:
     ledger = OffsetLedger()
 
@@ -217,3 +258,15 @@ def test_an_entry_knows_its_partition() -> None:
     ledger = a_ledger(P1)
 
     assert delivered(ledger, 4, partition=1).partition == P1
+
+
+def test_the_anchor_is_what_is_finished_or_else_the_lowest_unfinished_record_itself() -> None:
+    ledger = a_ledger()
+    assert ledger.anchor() is None
+
+    first = delivered(ledger, 7)
+    assert ledger.anchor() == CommitOffset("events", 0, 7, first.leader_epoch)
+
+    ledger.finish(first, Delivered())
+    delivered(ledger, 9)
+    assert ledger.anchor() == CommitOffset("events", 0, 8, first.leader_epoch)

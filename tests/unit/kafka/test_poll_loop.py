@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 
 import pytest
@@ -6,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from consumer.errors import KafkaFatal
 from consumer.kafka.first_start import PartitionStarts
+from consumer.kafka.group_lease import GroupLease
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 from consumer.kafka.poll_loop import LastCommit, PollLoop
 from consumer.kafka.record_listener import IntakeLimits, IntakeWindow, RecordBatch
@@ -18,6 +20,7 @@ from tests.unit.kafka.scripted_consumer import (
     ScriptedConsumer,
     Step,
     a_message,
+    an_end,
     an_error,
 )
 
@@ -37,6 +40,7 @@ class Scene:
         self.consumer = ScriptedConsumer([*steps, self.end])
         monkeypatch.setattr("consumer.kafka.poll_loop.Consumer", self.consumer.built)
         self.polling = PollLoop(
+            lease=GroupLease(seconds=10.0),
             properties={"group.id": "group"},
             topics=["events"],
             starts=PartitionStarts(group_id="group", first_start=FirstStart.EARLIEST, now=self.now),
@@ -167,6 +171,27 @@ def test_positions_are_known_while_a_partition_is_ours(stage: Stage) -> None:
     assert seen == [{ZERO: 5}, {}]
 
 
+def test_a_log_that_ends_with_a_transactions_marker_is_read_to_its_end(stage: Stage) -> None:
+    ends: list[dict[PartitionId, int]] = []
+
+    def look(_consumer: ScriptedConsumer) -> list[Message]:
+        ends.append(dict(scene.polling.assignment.ends))
+        return []
+
+    def ended(consumer: ScriptedConsumer) -> list[Message]:
+        return [a_message(5), an_end(7), an_end(3, partition=1)]
+
+    def revoked(consumer: ScriptedConsumer) -> list[Message]:
+        consumer.revoke(0)
+        return []
+
+    scene = stage(assigning(0), ended, look, revoked, look)
+    scene.run()
+
+    # Partition 1 is not ours: an end that was on its way when it left says nothing.
+    assert ends == [{ZERO: 7}, {}]
+
+
 def test_what_is_revoked_is_drained_and_committed_before_it_is_gone(stage: Stage) -> None:
     def revoked(consumer: ScriptedConsumer) -> list[Message]:
         consumer.revoke(0)
@@ -199,6 +224,34 @@ def test_a_commit_that_fails_on_revoke_is_counted_and_the_partition_given_up_all
 
     assert scene.metric("offset_commits_total", result="failed") == 1
     assert scene.metric("assigned_partitions") == 0
+    assert scene.listener.failures == []
+
+
+def test_the_answer_to_a_revokes_commit_is_not_taken_for_that_to_another(stage: Stage) -> None:
+    scene = stage()
+    scene.bridge.last = [CommitOffset("events", 0, 8, 3)]
+    answers: list[Exception | None] = []
+
+    def commit(consumer: ScriptedConsumer) -> list[Message]:
+        offsets = [CommitOffset("events", 1, 20, 3)]
+        scene.polling.commits.submit(consumer, offsets, answers.append)  # type: ignore[arg-type]
+        return []
+
+    def revoked(consumer: ScriptedConsumer) -> list[Message]:
+        steady = consumer.committed_offsets
+        consumer.revoke(0)
+        revokes = consumer.committed_offsets
+        consumer.answer_commit(KafkaError(KafkaError.REBALANCE_IN_PROGRESS), revokes)
+        consumer.answer_commit(None, revokes)
+        assert answers == []
+        consumer.answer_commit(None, steady)
+        return []
+
+    scene.consumer.steps = [assigning(0, 1), commit, revoked, scene.end]
+    scene.run()
+
+    assert answers == [None]
+    assert scene.metric("kafka_errors_total", code="REBALANCE_IN_PROGRESS") == 1
     assert scene.listener.failures == []
 
 
@@ -312,6 +365,15 @@ def test_errors_the_client_recovers_from_are_counted_and_an_end_of_partition_is_
     assert scene.listener.failures == []
 
 
+def test_every_turn_of_the_loop_shows_in_the_metrics(stage: Stage) -> None:
+    scene = stage()
+    before = scene.metric("last_poll_timestamp_seconds")
+    scene.run()
+
+    assert before == 0
+    assert scene.metric("last_poll_timestamp_seconds") == pytest.approx(time.time(), abs=60)
+
+
 def test_a_consumer_that_does_not_close_in_order_fails_nothing(stage: Stage) -> None:
     scene = stage()
     scene.consumer.close_error = RuntimeError()
@@ -337,7 +399,7 @@ def test_with_too_much_handed_over_it_waits_a_moment_without_polling_and_then_pa
         return []
 
     def end(consumer: ScriptedConsumer) -> list[Message]:
-        assert consumer.called("resume") == [[0]]
+        assert consumer.called("resume") == [[0], [0]]  # as it came, and when there was room
         return scene.end(consumer)
 
     def fill(consumer: ScriptedConsumer) -> list[Message]:

@@ -2,35 +2,19 @@ from collections.abc import Sequence
 from typing import cast
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from consumer.kafka.assignment import Assignment
-from consumer.kafka.listener_bridge import ListenerBridge
+from consumer.kafka.connection import KafkaConnection, consumer_properties
+from consumer.kafka.listener_bridge import DRAIN_MARGIN_SECONDS, ListenerBridge
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
-from consumer.kafka.rebalances import Rebalances
+from consumer.kafka.rebalances import REVOKE_COMMIT_SECONDS, Rebalances
+from consumer.service.assembly import REVOKE_DRAIN_SECONDS
 from consumer.telemetry.metrics import Metrics
+from tests.unit.kafka.coordinator import BUSY, GONE, Coordinator
 
-BUSY, GONE = KafkaError.REBALANCE_IN_PROGRESS, KafkaError.UNKNOWN_MEMBER_ID
 HERE = PartitionId("events", 0)
-
-
-class CoordinatorThatAnswers:
-    """Stands in for the consumer: each commit meets the next answer, the last one for ever."""
-
-    def __init__(self, *codes: int | None) -> None:
-        self.codes = list(codes)
-        self.commits = 0
-
-    def incremental_assign(self, partitions: list[TopicPartition]) -> None: ...
-
-    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition]:
-        assert not asynchronous
-        self.commits += 1
-        code = self.codes.pop(0) if len(self.codes) > 1 else self.codes[0]
-        if code is not None:
-            raise KafkaException(KafkaError(code))
-        return offsets
 
 
 class DrainedBridge:
@@ -50,20 +34,19 @@ def metrics() -> Metrics:
     return Metrics(CollectorRegistry())
 
 
-def revoked(coordinator: CoordinatorThatAnswers, metrics: Metrics) -> float:
-    """Revoke the one partition; the seconds that were slept for it."""
-    clock = [0.0]
+def revoked(coordinator: Coordinator, metrics: Metrics) -> float:
+    """Revoke the one partition; the seconds it took."""
     rebalances = Rebalances(
         assignment=Assignment(metrics),
         bridge=cast("ListenerBridge", DrainedBridge()),
         metrics=metrics,
-        now=lambda: clock[0],
-        sleep=lambda seconds: clock.__setitem__(0, clock[0] + seconds),
+        now=coordinator.now,
+        sleep=coordinator.sleep,
     )
     consumer = cast("Consumer", coordinator)
     rebalances.on_assign(consumer, [TopicPartition(*HERE)])
     rebalances.on_revoke(consumer, [TopicPartition(*HERE)])
-    return clock[0]
+    return coordinator.now()
 
 
 def commits(metrics: Metrics, result: str) -> float | None:
@@ -75,23 +58,31 @@ def commits(metrics: Metrics, result: str) -> float | None:
 def test_a_last_commit_is_tried_again_while_the_group_is_still_being_shared_out(
     metrics: Metrics,
 ) -> None:
-    coordinator = CoordinatorThatAnswers(BUSY, BUSY, None)
+    coordinator = Coordinator(BUSY, BUSY, None)
     revoked(coordinator, metrics)
 
     assert coordinator.commits == 3
     assert commits(metrics, "ok") == 1
-    assert commits(metrics, "failed") is None
+    assert not commits(metrics, "failed")
 
 
 def test_a_group_that_never_settles_holds_up_a_revoke_for_a_second_at_most(
     metrics: Metrics,
 ) -> None:
-    assert revoked(CoordinatorThatAnswers(BUSY), metrics) == pytest.approx(1.0, abs=0.15)
+    assert revoked(Coordinator(BUSY), metrics) == pytest.approx(1.0, abs=0.15)
     assert commits(metrics, "failed") == 1
 
 
-def test_a_member_that_was_thrown_out_does_not_try_again(metrics: Metrics) -> None:
-    coordinator = CoordinatorThatAnswers(GONE)
+def test_a_coordinator_that_is_gone_holds_up_a_revoke_for_its_own_bound_and_no_session(
+    metrics: Metrics,
+) -> None:
+    assert revoked(Coordinator(GONE), metrics) == pytest.approx(REVOKE_COMMIT_SECONDS)
+    assert commits(metrics, "failed") == 1
 
-    assert revoked(coordinator, metrics) == 0
-    assert coordinator.commits == 1
+
+def test_a_revoke_is_over_well_before_the_group_gives_us_up() -> None:
+    longest_seconds = REVOKE_DRAIN_SECONDS + DRAIN_MARGIN_SECONDS + REVOKE_COMMIT_SECONDS
+    properties = consumer_properties(KafkaConnection("kafka:9092", "group"))
+
+    assert longest_seconds < int(properties["session.timeout.ms"]) / 1000
+    assert longest_seconds < int(properties["max.poll.interval.ms"]) / 1000

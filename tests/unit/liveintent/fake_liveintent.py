@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from consumer.liveintent.api_calls import Content
 from consumer.liveintent.exchange import Decided, Withdrawn
 from consumer.liveintent.policies import Account
 from consumer.liveintent.shapes import (
@@ -71,6 +72,7 @@ class FakeLiveIntent:
     minted: dict[str, tuple[AudienceId, UploadRequest]] = field(default_factory=dict)
     listings: deque[NotFound | Refused | None] = field(default_factory=deque)
     invalid: int = 0
+    uncounted: int = 0
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(900_001))
     foreign: list[UploadEntry] = field(default_factory=list)
 
@@ -154,14 +156,14 @@ class FakeLiveIntent:
         return Success(SignedUrl(url), self.time.utc_now)
 
     async def store(
-        self, url: SignedUrl, content: Callable[[], bytes | None]
+        self, url: SignedUrl, content: Content, *, rows: int
     ) -> Outcome[None] | Withdrawn:
         self.calls["store"] += 1
         script = self.stores.popleft() if self.stores else None
         if script == "slow":
             await self.time.sleep(1000)
             script = None
-        file = content()
+        file = await content()
         if file is None:
             return Withdrawn()
         if script is None or isinstance(script, str):
@@ -211,7 +213,7 @@ class FakeLiveIntent:
             upload_type=file.request.identifier_type,
             schedule_at=file.stored_at,
             last_update=file.stored_at,
-            uploaded=len(file.rows),
+            uploaded=len(file.rows) - self.uncounted,
             invalid=self.invalid,
             duplicates=0,
         )

@@ -227,7 +227,7 @@ async def test_a_rate_limit_holds_back_every_call_as_long_as_it_says() -> None:
 async def test_a_rate_limit_met_by_several_calls_is_told_once() -> None:
     bench = Bench()
     bench.replies.extend([Answer(429, b"", retry_after_seconds=30)] * 3)
-    calls = [asyncio.create_task(bench.decide()) for _ in range(3)]
+    calls = [asyncio.create_task(bench.decide(Operation.SEARCH_V2)) for _ in range(3)]
     with capture_logs() as logs:
         await bench.time.run_until(100)
 
@@ -325,4 +325,62 @@ def _alternating(bench: Bench) -> Callable[[str], Awaitable[Reply]]:
 
 
 async def _result(task: "asyncio.Task[object]") -> object:
+    return await task
+
+
+async def test_a_wait_that_is_asked_for_in_answer_to_a_create_is_kept_by_every_call() -> None:
+    bench = Bench()
+    bench.replies.append(Answer(503, b"", retry_after_seconds=90))
+
+    created = await bench.time.run(bench.decide(Operation.CREATE))
+    await bench.time.run(bench.decide(Operation.SEARCH_V2))
+
+    assert isinstance(created, OutcomeUnknown)
+    assert bench.sent[1][0] - bench.sent[0][0] >= 90
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("operation", [Operation.UPLOADS, Operation.STORE])
+async def test_a_wait_that_is_asked_for_is_told_with_its_host_and_blocks_that_host_alone(
+    status: int, operation: Operation
+) -> None:
+    bench = Bench()
+    bench.replies.append(Answer(status, b'{"message":"slow down"}', retry_after_seconds=60))
+    other = Operation.STORE if operation is Operation.UPLOADS else Operation.UPLOADS
+    task = asyncio.create_task(bench.decide(operation))
+    await bench.time.run_until(20)
+    (obstacle,) = bench.exchange.obstacles
+    await bench.time.run(bench.decide(other))
+
+    assert (obstacle.blocked, obstacle.host) == (Blocked.ASKED_TO_WAIT, operation.host)
+    assert obstacle.last_error == f"{status} slow down"
+    assert 19 < obstacle.blocked_seconds <= 20
+    assert 40 <= obstacle.next_try_seconds < 41
+    assert bench.exchange.health == Health()  # it is no outage: what was read is worth reading
+    assert bench.time.seconds < 21
+    assert await bench.time.run(_of(task)) == Success(
+        {} if operation is Operation.UPLOADS else None
+    )
+    assert bench.sent[-1][0] >= 60
+    assert bench.exchange.obstacles == ()
+
+
+async def test_every_obstacle_is_told_the_most_general_first() -> None:
+    bench = Bench()
+    bench.replies.extend([TransportFailure.RESET] * 20)
+    storing = asyncio.create_task(bench.decide(Operation.STORE))
+    await bench.time.run_until(100)
+    bench.accepted_token = "new"
+    bench.replies.clear()
+    asking = asyncio.create_task(bench.decide())
+    await bench.time.run_until(bench.time.seconds + 1)
+    told = [(each.blocked, each.host) for each in bench.exchange.obstacles]
+
+    assert told == [(Blocked.UNAUTHORISED, Host.API), (Blocked.CIRCUIT_OPEN, Host.STORAGE)]
+    assert bench.exchange.health == bench.exchange.obstacles[0]
+    for task in (storing, asking):
+        task.cancel()
+
+
+async def _of(task: "asyncio.Task[object]") -> object:
     return await task

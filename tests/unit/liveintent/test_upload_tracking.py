@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from consumer.audience.membership import IdentifierType
 from consumer.liveintent.shapes import UploadEntry
 from consumer.liveintent.upload_tracking import (
+    Doubtful,
     Sighting,
     Sought,
     Unfinished,
@@ -15,6 +16,7 @@ from consumer.liveintent.upload_tracking import (
     UploadErrored,
     UploadFinished,
     UploadTracker,
+    all_ended,
     identity_of,
 )
 from tests.unit.liveintent.virtual_time import START
@@ -58,11 +60,42 @@ def test_an_upload_of_another_action_type_or_time_is_not_ours(entry: UploadEntry
         an_entry(upload_type="CSV"),
         an_entry(upload_type=""),
         an_entry(second=0),
-        an_entry(uploaded=3),
+        an_entry(uploaded=7, invalid=3),
+        an_entry(uploaded=8, duplicates=2),
     ],
 )
 def test_spelling_and_counts_do_not_hide_our_upload(entry: UploadEntry) -> None:
     assert look(entry) == UploadFinished(entry)
+
+
+def test_an_upload_of_another_size_may_be_anothers() -> None:
+    other = an_entry(uploaded=3)
+
+    assert look(other) == Doubtful(other)
+    assert look(other, ours := an_entry(second=9)) == UploadFinished(ours)
+    assert look(other, an_entry("Running", second=9)) == Unfinished("Running")
+    blind = UploadTracker(SOUGHT, list(IdentifierType), counts_tell=False)
+    assert blind.look([other]) == UploadFinished(other)
+
+
+def test_another_that_took_our_place_makes_room_when_its_size_shows() -> None:
+    tracker = a_tracker()
+    assert tracker.look([an_entry("Running")]) == Unfinished("Running")
+    other, ours = an_entry(uploaded=3), an_entry("Running", second=9)
+
+    assert tracker.look([other]) == Doubtful(other)
+    assert tracker.look([other, ours]) == Unfinished("Running")
+    assert tracker.look([other, done := an_entry(second=9)]) == UploadFinished(done)
+
+
+def test_all_have_ended_when_as_many_as_were_stored_are_listed_and_done() -> None:
+    twice = replace(SOUGHT, puts=2)
+    one, two = an_entry("Error"), an_entry(second=9)
+
+    assert not all_ended([one], twice, list(IdentifierType))
+    assert not all_ended([one, an_entry("Running", second=9)], twice, list(IdentifierType))
+    assert not all_ended([one, an_entry(action="REMOVE")], twice, list(IdentifierType))
+    assert all_ended([one, two], twice, list(IdentifierType))
 
 
 def test_an_upload_that_was_there_before_ours_is_not_ours() -> None:

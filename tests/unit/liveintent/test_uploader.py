@@ -2,6 +2,7 @@ import asyncio
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -318,6 +319,77 @@ async def test_a_put_that_succeeded_before_its_answer_was_lost_is_not_repeated()
     assert len(bench.stored) == 1
 
 
+async def test_what_was_uploaded_before_the_url_was_given_does_not_pass_for_a_put_that_failed() -> (
+    None
+):
+    bench = Bench()
+    bench.liveintent.add(KEY)
+    await bench.send(Batch({ADD: hashes(2)}))
+    bench.liveintent.foreign.append(_foreign(bench, "Finished"))
+    bench.liveintent.stores.append(RetryLater(RetryCause.RESET))
+    sending = bench.start(Batch({ADD: hashes(2, of="new")}))
+    bench.time.seconds += 1
+
+    assert await bench.time.run(_result(sending)) == Finished()
+    assert bench.liveintent.files[-1].rows == hashes(2, of="new")
+
+
+async def test_another_replicas_upload_of_other_size_does_not_pass_for_ours() -> None:
+    bench = Bench()
+    bench.liveintent.add(KEY)
+    bench.liveintent.listing_lag_seconds = 100
+    bench.liveintent.foreign.append(replace(_foreign(bench, "Finished"), uploaded=3))
+    bench.time.seconds = 1
+    bench.uploader.look_again()
+    sending = bench.start(Batch({ADD: hashes(2)}))
+    await bench.time.settle()
+    bench.liveintent.foreign.append(replace(_foreign(bench, "Finished"), uploaded=1))
+    await bench.time.run_until(90)
+
+    assert not sending.done()
+    assert await bench.time.run(_result(sending)) == Finished()
+    assert len(bench.liveintent.files) == 1
+
+
+async def test_where_liveintent_counts_otherwise_one_upload_is_sent_twice_and_no_more() -> None:
+    bench = Bench()
+    bench.liveintent.uncounted = 1
+
+    with capture_logs() as logs:
+        assert await bench.send(Batch({ADD: hashes(2)})) == Finished()
+        assert await bench.send(Batch({ADD: hashes(3)})) == Finished()
+
+    assert [len(file.rows) for file in bench.liveintent.files] == [2, 2, 3]
+    told = [line["event"] for line in logs if "counts rows otherwise" in line["event"]]
+    assert len(told) == 1
+
+
+async def test_what_a_cancelled_batch_stored_is_waited_for_until_it_is_listed() -> None:
+    bench = Bench()
+    bench.liveintent.listing_lag_seconds = 300
+    task = bench.start(Batch({ADD: hashes(2)}))
+    await bench.time.run_until(5)
+    task.cancel()
+    await bench.time.settle()
+
+    assert await bench.send(Batch({REMOVE: hashes(2)})) == Finished()
+
+    early, late = bench.liveintent.files
+    assert late.stored_at >= early.listed_at
+
+
+async def test_what_is_never_listed_is_waited_for_only_so_long() -> None:
+    bench = Bench()
+    bench.liveintent.fates.append("lost")
+    task = bench.start(Batch({ADD: hashes(2)}))
+    await bench.time.run_until(5)
+    task.cancel()
+    await bench.time.settle()
+
+    assert await bench.send(Batch({REMOVE: hashes(2)})) == Finished()
+    assert 900 <= bench.time.seconds < 1300
+
+
 async def test_a_put_without_an_answer_that_is_not_listed_is_repeated() -> None:
     bench = Bench()
     bench.liveintent.stores.append(RetryLater(RetryCause.RESET))
@@ -445,11 +517,15 @@ async def test_a_list_of_uploads_that_is_refused_is_asked_for_again() -> None:
     assert len(bench.liveintent.files) == 1
 
 
-async def test_without_a_list_of_earlier_uploads_the_file_is_sent_all_the_same() -> None:
+async def test_without_a_list_of_earlier_uploads_the_file_is_sent_all_the_same_but_later() -> None:
     bench = Bench()
-    bench.liveintent.listings.append(BAD_REQUEST)
+    bench.liveintent.listings.extend([BAD_REQUEST] * 20)
 
-    assert await bench.send(Batch({ADD: hashes(2)})) == Finished()
+    sending = bench.start(Batch({ADD: hashes(2)}))
+    await bench.time.run_until(800)
+    assert bench.liveintent.files == []
+
+    assert await bench.time.run(_result(sending)) == Finished()
 
 
 async def test_polls_come_ever_more_rarely() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Coroutine
+import math
+from collections.abc import Callable, Coroutine, Sized
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -33,6 +34,11 @@ class VirtualTime:
     @property
     def utc_now(self) -> datetime:
         return START + timedelta(seconds=self.seconds)
+
+    @property
+    def next_wake(self) -> float:
+        """When the next sleeper is due; infinity when nobody sleeps."""
+        return self._sleepers[0][0] if self._sleepers else math.inf
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -64,8 +70,12 @@ class VirtualTime:
         self.seconds = max(self.seconds, moment)
 
     async def settle(self) -> None:
+        # What is about to run, as asyncio's own loop keeps it; no public way tells that everybody waits.
+        ready: Sized = getattr(asyncio.get_running_loop(), "_ready", "unknown")
         for _ in range(_TURNS_TO_SETTLE):
             await asyncio.sleep(0)
+            if not ready:
+                return
 
     def _wake_next(self) -> None:
         assert self._sleepers, "everything waits, and nothing is due"

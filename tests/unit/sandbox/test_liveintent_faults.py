@@ -61,6 +61,20 @@ def test_a_fault_of_one_audience_leaves_the_others_alone() -> None:
     assert faults.take(ANSWER_KINDS, Operation.MINT, audiences=frozenset({"vip"})) is not None
 
 
+def test_one_fault_can_be_ended_and_the_others_go_on() -> None:
+    let_go = []
+    faults = Faults(on_clear=lambda: let_go.append(True))
+    first, second = (Fault(kind=FaultKind.STATUS, status=500) for _ in range(2))
+    faults.add(first)
+    faults.add(second)
+
+    faults.end(first)
+    faults.end(first)
+    assert faults.in_force() == [second]
+    assert faults.take(ANSWER_KINDS, Operation.MINT, audiences=NOBODY) is second
+    assert let_go
+
+
 @pytest.mark.parametrize("kind", [FaultKind.UNAUTHORIZED_BARE, FaultKind.UNAUTHORIZED_WRAPPED])
 def test_storage_never_asks_for_the_token(kind: FaultKind) -> None:
     assert not Fault(kind=kind).acts_on(Operation.STORE)

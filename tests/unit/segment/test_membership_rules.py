@@ -627,3 +627,19 @@ def test_a_clamped_clock_is_noted() -> None:
 
 def test_an_event_without_an_id_is_named_by_where_it_was_read() -> None:
     assert read(an_identify(messageId=OMITTED)).changes[0].message_id == "segment.events-3-41"
+
+
+@pytest.mark.parametrize("message_id", ["m" * 65, "m" * 500_000, "\U0001f600" * 20, "\ud800"])
+def test_a_message_id_too_large_to_remember_for_every_member_is_known_by_its_digest(
+    message_id: str,
+) -> None:
+    first, again = (read(an_identify(messageId=message_id)).changes[0] for _ in range(2))
+    other = read(an_identify(messageId=message_id + "x")).changes[0]
+
+    assert first.message_id == again.message_id != other.message_id
+    assert len(first.message_id) == 64
+    assert first.message_id.isascii()
+
+
+def test_a_message_id_of_64_characters_is_kept_as_it_is() -> None:
+    assert read(an_identify(messageId="m" * 64)).changes[0].message_id == "m" * 64

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from consumer.segment.framing import Fingerprint, RegistryId
 from consumer.segment.patient_registry import PatientRegistry
 from consumer.segment.registry_client import Found, NotFound, SchemaReference
-from consumer.segment.schema_registry import RegistrySchemas
+from consumer.segment.schema_registry import SCHEMAS_REMEMBERED, RegistrySchemas
 from consumer.segment.schemas import LoadedSchema, RefusedSchema, UnknownSchema
 from consumer.telemetry.metrics import Metrics
 
@@ -187,6 +187,20 @@ async def test_unknown_schemas_are_forgotten(schemas: RegistrySchemas, clock: Cl
         clock.seconds += 30
 
     assert len(schemas._unknown) == 2
+
+
+async def test_a_schema_that_many_others_followed_is_asked_for_again(
+    schemas: RegistrySchemas, shelf: Shelf
+) -> None:
+    numbers = [RegistryId(number) for number in range(1_000, 1_000 + SCHEMAS_REMEMBERED)]
+    shelf.found.update({f"/schemas/ids/{number}": EVENT for number in numbers})
+    await schemas.load(SEVEN)
+    for number in numbers:
+        await schemas.load(number)
+
+    assert schemas.get(SEVEN) is None
+    assert isinstance(await schemas.load(SEVEN), LoadedSchema)
+    assert isinstance(schemas.get(numbers[-1]), LoadedSchema)
 
 
 async def test_an_unsafe_schema_is_refused_for_ever(

@@ -3,12 +3,13 @@ from contextlib import AsyncExitStack
 import pytest
 from prometheus_client import CollectorRegistry
 
-from consumer.kafka.offset_ledger import UNFINISHED_OVERHEAD_BYTES
 from consumer.kafka.record_listener import IntakeLimits
+from consumer.kafka.record_weight import UNFINISHED_BYTES
 from consumer.sandbox.schema_registry import SchemaRegistrySandbox
 from consumer.segment.framing import RegistryId
 from consumer.segment.schemas import LoadedSchema
 from consumer.service.assembly import _dead_letter_limit, _intake_limits, schemas_for
+from consumer.service.from_settings import stalled_after_seconds
 from consumer.settings import load_settings
 from consumer.telemetry.metrics import Metrics
 from tests.unit.settings_builders import COMPLETE
@@ -25,7 +26,7 @@ def test_with_the_usual_budget_the_usual_amount_may_wait_for_its_turn() -> None:
 def test_what_waits_for_its_turn_weighs_a_quarter_of_a_small_budget_at_most(budget_mb: int) -> None:
     limits = _intake_limits(budget_mb * MEBIBYTE)
 
-    weight = limits.size_bytes + limits.records * UNFINISHED_OVERHEAD_BYTES
+    weight = limits.size_bytes + limits.records * UNFINISHED_BYTES
     assert weight <= budget_mb * MEBIBYTE / 4
     assert limits.records > 500
 
@@ -62,3 +63,14 @@ async def test_schemas_come_from_the_registry_with_the_credentials_that_were_set
 
         assert schemas is not None
         assert isinstance(await schemas.load(RegistryId(schema_id)), LoadedSchema)
+
+
+def test_a_partition_may_stand_still_for_two_flushes_and_what_liveintent_takes_to_list_a_file() -> (
+    None
+):
+    chosen = {**COMPLETE, "STALLED_AFTER_SECONDS": "7200"}
+    fast = {**COMPLETE, "FLUSH_SECONDS": "5", "UPLOAD_LIST_DEADLINE_SECONDS": "100"}
+
+    assert stalled_after_seconds(load_settings(COMPLETE)) == 2 * 60 + 900
+    assert stalled_after_seconds(load_settings(fast)) == 110
+    assert stalled_after_seconds(load_settings(chosen)) == 7200

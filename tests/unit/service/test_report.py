@@ -1,10 +1,14 @@
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import cast
 
+from consumer.liveintent.uploader import UploadStage
 from consumer.service.assembly import Parts
 from consumer.service.report import POLL_LOOP_STUCK_SECONDS, Report
 from consumer.settings import load_settings
+from consumer.telemetry.status import Hold
 from tests.unit.settings_builders import COMPLETE
 
 
@@ -64,3 +68,101 @@ def test_a_poll_loop_that_never_came_round_is_given_as_long_since_the_start() ->
     now.seconds += 1
 
     assert (at_first, report.live().ok) == (True, False)
+
+
+@dataclass
+class Committer:
+    last_error: str | None = None
+    last_success: float | None = None
+
+
+def commits_held(committer: Committer, now: At) -> Hold | None:
+    report = Report(
+        cast("Parts", SimpleNamespace(committer=committer)),
+        load_settings(COMPLETE),
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        now=now,
+    )
+    now.seconds += 31
+    return report._commits_held()
+
+
+def test_commits_that_are_answered_are_not_held_back() -> None:
+    now = At()
+
+    assert commits_held(Committer(last_success=now() + 30), now) is None
+
+
+def test_a_commit_that_fails_is_told_with_how_long_none_has_succeeded() -> None:
+    now = At()
+    committer = Committer(last_error="NOT_COORDINATOR", last_success=now() + 29)
+
+    assert commits_held(committer, now) == Hold(
+        "committing offsets is held back", "NOT_COORDINATOR", 2.0
+    )
+
+
+def test_a_commit_that_is_never_answered_is_told_as_well() -> None:
+    now = At()
+
+    assert commits_held(Committer(last_success=now()), now) == Hold(
+        "committing offsets is held back", "Kafka does not answer", 31.0
+    )
+
+
+@dataclass
+class Member:
+    """What a member without partitions knows."""
+
+    protocol: str = "consumer"
+    topics: dict[str, int] = field(default_factory=lambda: {"events": 1})
+    lag_error: str | None = None
+    client_error: str | None = None
+
+    def is_ready_after(self, seconds: float) -> bool:
+        now = At()
+        parts = SimpleNamespace(
+            pipeline=SimpleNamespace(ever_assigned=False),
+            lag=SimpleNamespace(topic_partitions=self.topics, last_error=self.lag_error),
+            reader=SimpleNamespace(last_error=lambda *, within_seconds: self.client_error),
+        )
+        properties = json.dumps({"group.protocol": self.protocol})
+        report = Report(
+            cast("Parts", parts),
+            load_settings({**COMPLETE, "KAFKA_PROPERTIES": properties}),
+            started_at=datetime(2026, 1, 1, tzinfo=UTC),
+            now=now,
+        )
+        now.seconds += seconds
+        return report._is_spare()
+
+
+def test_under_kip_848_a_member_that_is_given_nothing_while_all_goes_well_is_a_spare_one() -> None:
+    assert Member().is_ready_after(10)
+
+
+def test_a_member_is_not_taken_for_a_spare_one_too_soon_or_while_anything_is_wrong() -> None:
+    assert not Member().is_ready_after(9)
+    assert not Member(topics={}).is_ready_after(60)
+    assert not Member(topics={"events": 1, "gone": 0}).is_ready_after(60)
+    assert not Member(lag_error="GROUP_AUTHORIZATION_FAILED").is_ready_after(60)
+    assert not Member(client_error="_TRANSPORT").is_ready_after(60)
+
+
+def test_a_classic_member_is_told_that_it_gets_nothing() -> None:
+    assert not Member(protocol="classic").is_ready_after(60)
+
+
+def test_uploads_that_wait_for_kafka_to_confirm_our_partitions_are_told() -> None:
+    stages = [UploadStage.CONFIRMING, UploadStage.PENDING]
+    activity = {f"audience_{stage}": SimpleNamespace(stage=stage) for stage in stages}
+    report = Report(
+        cast("Parts", SimpleNamespace(uploader=SimpleNamespace(activity=activity))),
+        load_settings(COMPLETE),
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        now=At(),
+    )
+
+    assert report._unconfirmed_held() == Hold(
+        "1 upload held back", "Kafka has not confirmed that the records in them are still ours"
+    )

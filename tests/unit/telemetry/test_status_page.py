@@ -113,6 +113,23 @@ def test_what_is_not_known_is_a_dash_and_not_a_zero() -> None:
     assert "undecodable 1" in text
 
 
+def test_a_partition_says_that_it_stands_still_replays_or_has_more_that_cannot_be_read() -> None:
+    stalled = replace(
+        a_partition(0, end=600),
+        progress="stalled",
+        still_seconds=1_900.0,
+        waits_for="Kafka to take its commit",
+    )
+    replaying = replace(a_partition(1, end=600), progress="replaying", unstable=12)
+    text = Page(status_page(replace(a_healthy_status(), partitions=(stalled, replaying)))).text
+
+    assert "no progress for 31 min waits for Kafka to take its commit" in text
+    assert (
+        "replaying: its offset was set back; 12 more behind a transaction that has not ended"
+        in text
+    )
+
+
 def test_a_long_list_shows_the_worst_and_says_how_many_there_are() -> None:
     idle = (LaneStatus(f"a{n:04}") for n in range(1200))
     lanes = (*idle, LaneStatus("zz", refused="no"))

@@ -19,7 +19,8 @@ def test_the_longest_hold_is_the_cause() -> None:
     assert why_behind(a_busy_status()) == Answer(
         Mood.HELD,
         "Behind by at least 3,596,120 records: calls to api.liveintent.example are held back for 4 min "
-        "(it answered 503 five times; next try in 20 s).",
+        "(it answered 503 five times; next try in 20 s); the oldest unfinished record (segment-events-0 offset "
+        "1204000), read 12 s ago, waits for the next flush of vip_customers.",
     )
 
 
@@ -72,6 +73,23 @@ def test_refused_audiences_are_named() -> None:
         Mood.HELD,
         "Not behind: every record is read and finished; LiveIntent refuses 4 audiences (a, b, c and 1 more), "
         "whose records go to the dead-letter topic.",
+    )
+
+
+def test_the_partition_that_stands_still_longest_is_told_with_what_it_waits_for() -> None:
+    def stalled(partition: int, seconds: float) -> PartitionStatus:
+        return replace(
+            a_partition(partition, end=600),
+            progress="stalled",
+            still_seconds=seconds,
+            waits_for="Kafka to give its records",
+        )
+
+    status = replace(HEALTHY, partitions=(stalled(0, 1_900.0), stalled(1, 5_400.0), a_partition(2)))
+
+    assert why_behind(status) == Answer(
+        Mood.HELD,
+        "No progress on 2 of 3 partitions: segment-events-1 has waited 90 min for Kafka to give its records.",
     )
 
 
