@@ -14,9 +14,16 @@ WORKERS ?= 4
 # pytest options that make a run one for `coverage-floors`.
 MEASURED := --cov --cov-branch --cov-report=
 EVENTS ?= 20000
+# What `soak` looks into: the same seed does the same again.
+ifndef SEED
+SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
+endif
+SOAK_SEEDS ?= 10
+SOAK_SECONDS ?= 60
+SOAK_KAFKA ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka test-metrics coverage coverage-floors lint format bench lock pictures clean
+.PHONY: help demo test test-kafka test-metrics mutants soak coverage coverage-floors lint format bench lock pictures clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -28,10 +35,18 @@ test: $(VENV)/.dev ## Run every test that needs nothing but Python
 	@$(PYTEST) -n $(WORKERS) -m $(ANYWHERE)
 
 test-kafka: $(VENV)/.dev ## Run the integration tests against a real Apache Kafka (needs Java 17+ and Maven)
-	@TEST_KAFKA=real $(PYTEST) tests/contract tests/scenarios tests/faults -m "not promtool" --timeout 600
+	@TEST_KAFKA=real $(PYTEST) tests/contract tests/scenarios tests/faults tests/memory tests/crash -m "not promtool" --timeout 600
 
 test-metrics: $(VENV)/.dev ## Have promtool check what /metrics says (needs Prometheus's promtool)
 	@$(PYTEST) -m promtool
+
+mutants: $(VENV)/.dev ## Break the correctness core in small, listed ways, and show that the tests see each
+	@$(BIN)/python -m tests.mutations
+
+soak: $(VENV)/.dev ## Look for new failures: long state machines, then hours of crashes (SEED, SOAK_SEEDS, SOAK_SECONDS, SOAK_KAFKA)
+	@echo "Seed $(SEED): SEED=$(SEED) make soak does the same again."
+	@HYPOTHESIS_PROFILE=soak $(PYTEST) tests/properties -n $(WORKERS) --timeout 7200 --hypothesis-seed=$(SEED)
+	@$(BIN)/python -m tests.crash --seed $(SEED) --seeds $(SOAK_SEEDS) --seconds $(SOAK_SECONDS) --kafka $(SOAK_KAFKA)
 
 coverage: export PYTEST_ADDOPTS = $(MEASURED)
 coverage: test coverage-floors ## Run the tests, and hold branch coverage against its floors
