@@ -159,7 +159,8 @@ class Report:
         if waiting := len(parts.pipeline.parking):
             verb = "waits" if waiting == 1 else "wait"
             what = f"{count(waiting, 'partition')} {verb} for a schema"
-            holds.append(Hold(what, self._registry()))
+            why = self._registry() or "it has come; their records take their turn as memory allows"
+            holds.append(Hold(what, why))
         if (unconfirmed := self._unconfirmed_held()) is not None:
             holds.append(unconfirmed)
         if parts.dead_letters.last_error is not None:
