@@ -43,9 +43,10 @@ test-metrics: $(VENV)/.dev ## Have promtool check what /metrics says (needs Prom
 mutants: $(VENV)/.dev ## Break the correctness core in small, listed ways, and show that the tests see each
 	@$(BIN)/python -m tests.mutations
 
-soak: $(VENV)/.dev ## Look for new failures: long state machines, then hours of crashes (SEED, SOAK_SEEDS, SOAK_SECONDS, SOAK_KAFKA)
+soak: $(VENV)/.dev ## Look for new failures: long state machines, a million fuzz inputs, then crashes (SEED, SOAK_SEEDS, SOAK_SECONDS, SOAK_KAFKA)
 	@echo "Seed $(SEED): SEED=$(SEED) make soak does the same again."
 	@HYPOTHESIS_PROFILE=soak $(PYTEST) tests/properties -n $(WORKERS) --timeout 7200 --hypothesis-seed=$(SEED)
+	@$(BIN)/python -m tests.fuzz --inputs 1000000 --seed $(SEED)
 	@$(BIN)/python -m tests.crash --seed $(SEED) --seeds $(SOAK_SEEDS) --seconds $(SOAK_SECONDS) --kafka $(SOAK_KAFKA)
 
 coverage: export PYTEST_ADDOPTS = $(MEASURED)

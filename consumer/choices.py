@@ -41,11 +41,17 @@ class EmailHash(StrEnum):
 
 
 class EventFormat(StrEnum):
-    """How a record's value holds the event. Never guessed: bare bytes can look like any of them."""
+    """How a record's value holds the event, or the events. Never guessed: bare bytes can look like any of them.
+
+    `detect` tells apart by their first bytes those that say what they are: all but `avro-bare`.
+    """
 
     AVRO_CONFLUENT = "avro-confluent"
     AVRO_SINGLE_OBJECT = "avro-single-object"
+    AVRO_CONTAINER = "avro-container"
+    AVRO_BARE = "avro-bare"
     JSON = "json"
+    DETECT = "detect"
 
 
 class FirstStart(StrEnum):

@@ -20,8 +20,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import structlog
-
 from consumer.delivery import Delivery
 from consumer.errors import SegmentLiveIntentError
 from consumer.kafka.dead_letter_headers import as_first_read
@@ -29,16 +27,14 @@ from consumer.kafka.offset_ledger import CommitOffset, Entry, OffsetLedger, Part
 from consumer.kafka.parking import Parking, Wait
 from consumer.kafka.record_reader import RecordBatch
 from consumer.kafka.record_weight import unfinished_weight_bytes
-from consumer.record import Ignored, KafkaRecord, Rejected, RejectReason, source_of
+from consumer.record import Ignored, KafkaRecord, source_of
 from consumer.refusals import Refusals
-from consumer.segment.event import SegmentEvent
-from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
+from consumer.segment.event_decoder import RecordDecoder, SchemaNeeded
 from consumer.segment.framing import SchemaRef
-from consumer.segment.membership_rules import MembershipPolicy, Origin, Reading, read_changes
+from consumer.segment.membership_rules import MembershipPolicy, Origin
+from consumer.segment.record_reading import RecordReading, read_record
 from consumer.segment.schemas import Schemas
 from consumer.telemetry.metrics import Metrics
-
-log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_SECONDS = 0.25
 _MEMORY = "memory"
@@ -63,7 +59,7 @@ class Pipeline:
     def __init__(  # noqa: PLR0913 - built once, by service
         self,
         *,
-        decoder: EventDecoder,
+        decoder: RecordDecoder,
         schemas: Schemas | None,
         policy: MembershipPolicy,
         ledger: OffsetLedger,
@@ -182,12 +178,12 @@ class Pipeline:
         record = entry.record
         if record is None or not entry.wanted:
             return None  # its partition was taken away while it waited
-        event = self._decoder.decode(record)
-        if isinstance(event, SchemaNeeded):
-            return partial(self._load, event.ref)
+        events = self._decoder.decode(record)
+        if isinstance(events, SchemaNeeded):
+            return partial(self._load, events.ref)
         entry.started = True
         self._started_bytes += unfinished_weight_bytes(record)
-        self._walk(entry, record, event)
+        self._follow(entry, read_record(events, self._policy, _origin(record)))
         return None
 
     async def _load(self, ref: SchemaRef) -> None:
@@ -196,51 +192,21 @@ class Pipeline:
             raise RuntimeError(message)
         await self._schemas.load(ref)
 
-    def _walk(
-        self, entry: Entry, record: KafkaRecord, event: SegmentEvent | Ignored | Rejected
-    ) -> None:
-        match event:
-            case Ignored():
-                self._ledger.finish(entry, event)
-            case Rejected():
-                self._refusals.refuse(entry, event, stage="decode")
-            case SegmentEvent():
-                match self._read(event, record):
-                    case Rejected() as rejected:
-                        self._refusals.refuse(entry, rejected, stage="rules")
-                    case Reading() as reading:
-                        self._follow(entry, reading)
-
-    def _follow(self, entry: Entry, reading: Reading) -> None:
-        for note in reading.notes:
+    def _follow(self, entry: Entry, read: RecordReading) -> None:
+        for note in read.notes:
             self._metrics.event_notes.labels(note).inc()
-        for change in reading.withheld:
+        for change in read.withheld:
             self._delivery.withhold(change)
-        if reading.changes:
-            self._ledger.split(entry, len(reading.changes), reading.ignored)
-            for change in reading.changes:
-                self._delivery.accept(change, entry)
-        else:
-            self._ledger.split(entry, 1, reading.ignored)
-            self._ledger.finish(entry, Ignored(reading.ignored[0]))
-
-    def _read(self, event: SegmentEvent, record: KafkaRecord) -> Reading | Rejected:
-        first = as_first_read(record)
-        origin = Origin(
-            source=sys.intern(source_of(first.topic, first.partition)),  # kept by every change
-            offset=first.offset,
-            record_time_us=None if first.timestamp_ms is None else first.timestamp_ms * 1000,
-        )
-        try:
-            return read_changes(event, self._policy, origin)
-        except Exception as error:  # noqa: BLE001 - a bug in a rule must cost one record, not the partition
-            log.error(  # noqa: TRY400 - a traceback's last line may quote the event
-                "A membership rule failed on an event; this is a bug in this program.",
-                error=type(error).__name__, topic=record.topic, partition=record.partition, offset=record.offset,
-            )  # fmt: skip
-            return Rejected(
-                RejectReason.INVALID_EVENT, f"a membership rule failed with {type(error).__name__}"
-            )
+        changes = read.changes
+        parts = len(changes) + (read.rejected is not None)
+        self._ledger.split(entry, parts or 1, read.ignored, events=read.events_with_changes)
+        if read.rejected is not None:
+            # The dead letter holds the whole record; what its other events ask for is sent all the same.
+            self._refusals.refuse(entry, read.rejected, stage=read.stage)
+        for change in changes:
+            self._delivery.accept(change, entry)
+        if not parts:
+            self._ledger.finish(entry, Ignored(read.ignored[0]))
 
     # Back pressure
 
@@ -298,3 +264,12 @@ class Pipeline:
     def _fail(self, error: BaseException) -> None:
         if not self._failure.done():
             self._failure.set_exception(error)
+
+
+def _origin(record: KafkaRecord) -> Origin:
+    first = as_first_read(record)
+    return Origin(
+        source=sys.intern(source_of(first.topic, first.partition)),  # kept by every change
+        offset=first.offset,
+        record_time_us=None if first.timestamp_ms is None else first.timestamp_ms * 1000,
+    )

@@ -60,6 +60,8 @@ class Version(NamedTuple):
     source: str
     """The partition the event was read from, as `topic-partition`."""
     offset: int
+    position: int = 0
+    """The event's place in its record: a container file holds several, and the later one is the newer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ def supersedes(change: MembershipChange, standing: MembershipChange) -> bool:
     """Whether `change` is newer than `standing`, a change of the same member.
 
     By the event's time, then by the time Segment received it. Changes equal in both: within one partition the
-    higher offset is newer; across partitions, where offsets say nothing, a REMOVE wins, since sending an ad to someone who
+    higher offset is newer, and within one record the later place; across partitions, where offsets say nothing, a REMOVE wins, since sending an ad to someone who
     left is worse than missing someone who entered. Equal is not newer.
     """
     new, old = change.version, standing.version
@@ -16,7 +16,7 @@ def supersedes(change: MembershipChange, standing: MembershipChange) -> bool:
     if new.received_us != old.received_us:
         return new.received_us > old.received_us
     if new.source == old.source:
-        return new.offset > old.offset
+        return (new.offset, new.position) > (old.offset, old.position)
     return change.action is Action.REMOVE and standing.action is Action.ADD
 
 

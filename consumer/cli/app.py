@@ -12,6 +12,7 @@ from consumer.cli.demo import demo
 from consumer.cli.explain import explain
 from consumer.cli.run import run
 from consumer.cli.sandbox import sandbox
+from consumer.cli.schemas import schemas
 from consumer.errors import SegmentLiveIntentError, SettingsError
 from consumer.telemetry.redaction import redacted
 
@@ -33,6 +34,7 @@ app.command()(check)
 app.command()(demo)
 app.command()(explain)
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(schemas, name="schemas")
 app.command()(sandbox)
 
 

@@ -1,7 +1,7 @@
 """Everything about one dead letter but its key and value, as JSON and as text for people."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from rich.text import Text
@@ -16,8 +16,13 @@ from consumer.cli.dead_letters_view import (
     printable,
 )
 from consumer.cli.event_values import EventValue
-from consumer.cli.explanation import Decode, Verdict, explain_events
-from consumer.kafka.dead_letter_headers import Failure, read_failures, without_failures
+from consumer.cli.explanation import Decode, Explanation, Verdict, explain_events
+from consumer.kafka.dead_letter_headers import (
+    Failure,
+    as_first_read,
+    read_failures,
+    without_failures,
+)
 from consumer.kafka.dead_letter_selection import DeadLetter, dead_letter_from
 from consumer.kafka.redrive_headers import redriven_from
 from consumer.record import IgnoreReason, KafkaRecord, RejectReason
@@ -25,6 +30,7 @@ from consumer.segment.membership_rules import MembershipPolicy
 from consumer.segment.reasons import in_words
 from consumer.telemetry.redaction import redacted
 
+_PRECEDENCE: Mapping[str, int] = {reason: place for place, reason in enumerate(IgnoreReason)}
 _DEEDS: Mapping[Action, str] = {Action.ADD: "add to", Action.REMOVE: "remove from"}
 
 
@@ -37,6 +43,8 @@ class Outlook:
     detail: str = ""
     changes: tuple[tuple[str, Action], ...] = ()
     problem: str = ""
+    events: tuple["Outlook", ...] = ()
+    """Of each event, when the record holds several; the rest is then of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +78,40 @@ class Detail:
 
 
 def outlook_on(record: KafkaRecord, policy: MembershipPolicy, decode: Decode) -> Outlook:
-    """Return what `explain` says of the record's event."""
-    (explanation,) = explain_events(
-        [EventValue("dead letter", record.value or b"")], policy, decode
+    """Return what `explain` says of the record's events."""
+    value = EventValue(
+        "dead letter",
+        record.value or b"",
+        topic=as_first_read(record).topic,
+        headers=tuple(without_failures(record.headers)),
     )
+    events = tuple(_outlook(each) for each in explain_events([value], policy, decode))
+    if len(events) == 1:
+        return events[0]
+    decisive = min(events, key=_weight)
+    return replace(
+        decisive,
+        changes=tuple(dict.fromkeys(change for event in events for change in event.changes)),
+        events=events,
+    )
+
+
+def _outlook(explanation: Explanation) -> Outlook:
     return Outlook(
         verdict=explanation.verdict,
         reason=explanation.reason,
         detail=explanation.detail,
         changes=tuple(dict.fromkeys((each.audience, each.action) for each in explanation.changes)),
     )
+
+
+def _weight(event: Outlook) -> tuple[int, int]:
+    """Which event decides for its record, the least first: a rejected one, else one with changes, else by reason."""
+    if event.verdict is Verdict.REJECTED:
+        return 0, 0
+    if event.verdict is Verdict.CHANGES or event.reason is None:
+        return 1, 0
+    return 2, _PRECEDENCE.get(event.reason, 0)
 
 
 def detail_fields(detail: Detail) -> dict[str, object]:
@@ -91,12 +123,19 @@ def detail_fields(detail: Detail) -> dict[str, object]:
         "put_back_from": detail.put_back_from,
         "headers": list(detail.headers),
         "now": {
-            "outcome": outlook.verdict,
-            "reason": outlook.reason,
-            "detail": redacted(outlook.detail),
-            "changes": [{"audience": name, "action": action} for name, action in outlook.changes],
+            **_outlook_fields(outlook),
             "problem": outlook.problem,
+            **({"events": list(map(_outlook_fields, outlook.events))} if outlook.events else {}),
         },
+    }
+
+
+def _outlook_fields(outlook: Outlook) -> dict[str, object]:
+    return {
+        "outcome": outlook.verdict,
+        "reason": outlook.reason,
+        "detail": redacted(outlook.detail),
+        "changes": [{"audience": name, "action": action} for name, action in outlook.changes],
     }
 
 
@@ -130,8 +169,17 @@ def _outlook_lines(outlook: Outlook) -> Iterator[str]:
     if outlook.verdict is None:
         yield f"what would become of it now cannot be said: {outlook.problem}"
         return
+    if outlook.events:
+        yield f"now: {outlook.verdict}, as a record of {len(outlook.events)} events"
+        for number, event in enumerate(outlook.events, 1):
+            yield from _verdict_lines(f"event {number}", event)
+    else:
+        yield from _verdict_lines("now", outlook)
+
+
+def _verdict_lines(what: str, outlook: Outlook) -> Iterator[str]:
     why = "" if outlook.reason is None else f", {outlook.reason}: {in_words(outlook.reason)}"
-    yield f"now: {outlook.verdict}{why}"
+    yield f"{what}: {outlook.verdict}{why}"
     if outlook.detail:
         yield f"  {redacted(outlook.detail)}"
     for audience, action in outlook.changes:

@@ -4,22 +4,26 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import BinaryIO
 
 from consumer.segment.json_text import BadJson, parse_json
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_AVRO_BEGINNINGS = (b"\x00", b"\xc3\x01")  # no JSON text begins with either
+_AVRO_BEGINNINGS = (b"\x00", b"\x01", b"\xc3\x01", b"Obj\x01")  # no JSON text begins with any
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
 class EventValue:
-    """One event as a Kafka record would hold it."""
+    """A value as a Kafka record would hold it: one event, or several in a container file."""
 
     place: str
     """Where it was found, for people: `events.jsonl, line 3`."""
     value: bytes
+    topic: str = ""
+    """The topic to take it as read from."""
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def is_avro(value: bytes) -> bool:
@@ -45,6 +49,15 @@ def values_in(stream: BinaryIO, name: str) -> Iterator[EventValue]:
             yield EventValue(f"{name}, line {number}", line.strip())
     else:
         yield from _values_of(first + stream.read(), name, first_line=number)
+
+
+def bare_values_in(stream: BinaryIO, name: str) -> Iterator[EventValue]:
+    """Return the one value of a file of bare Avro, which may begin and end with any bytes. JSON is JSON also there."""
+    content = stream.read()
+    if _concatenated(content):
+        yield from values_in(BytesIO(content), name)
+    elif content:
+        yield EventValue(name, content)
 
 
 def _values_of(content: bytes, name: str, *, first_line: int) -> Iterator[EventValue]:

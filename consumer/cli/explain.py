@@ -3,18 +3,19 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
 
-from consumer.cli.event_values import EventValue, values_in
+from consumer.cli.event_values import EventValue, bare_values_in, values_in
 from consumer.cli.explain_view import as_json_line, as_text, summary
 from consumer.cli.explanation import Explanation, Verdict, explain_events
 from consumer.cli.run import EnvFile
-from consumer.cli.value_decoder import value_decoder
+from consumer.cli.sample_decoder import sample_decoder
+from consumer.cli.value_decoder import reads_bare_avro, value_decoder
 from consumer.service.from_settings import policy_from
 from consumer.settings import LogFormat, LogLevel, load_membership_settings
 from consumer.telemetry.logs import configure_logs
@@ -28,12 +29,25 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Files of events: one JSON value or several, JSON lines, or one Avro value each. None, or -: standard input.",
+            help="Files of events: one JSON value or several, JSON lines, or one Avro value each (a container file may hold several). None, or -: standard input.",
         ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per event, also on a terminal.")
     ] = False,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            "--schema",
+            help="Avro schema of a feed to try out: samples are JSON that fits it, or one Avro value a file.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option("--mapping", help="Mapping to try out, instead of EVENT_MAPPING."),
+    ] = None,
     env_file: EnvFile = None,
 ) -> None:
     """Say what would happen to each event, and why: for "why is this customer not in the audience?".
@@ -47,6 +61,9 @@ def explain(
     Remembers nothing: only the running service knows whether a change is a
     duplicate, or older than what it has delivered.
 
+    To try out a feed's mapping: --schema reads samples as records of that
+    schema, and --mapping (a preset's name, or a TOML file) as the mapping says.
+
     Exits with 0 when every file could be read, whatever becomes of the events.
 
     Example: LIVEINTENT_AUDIENCES=vip_customers segment-liveintent explain event.json
@@ -55,9 +72,15 @@ def explain(
     policy = policy_from(load_membership_settings(os.environ, env_file=env_file))
     if not policy.audiences and not policy.every_audience:
         typer.echo("LIVEINTENT_AUDIENCES is empty: no audience is served.", err=True)
-    decode = value_decoder(os.environ, env_file=env_file)
+    if schema is not None or mapping is not None:
+        decode = sample_decoder(schema, mapping, policy.audiences)
+        is_bare = schema is not None
+    else:
+        decode = value_decoder(os.environ, env_file=env_file)
+        is_bare = reads_bare_avro(os.environ, env_file=env_file)
     unreadable: list[str] = []
-    explanations = explain_events(_values(files or [_STDIN], unreadable), policy, decode)
+    read = bare_values_in if is_bare else values_in
+    explanations = explain_events(_values(files or [_STDIN], read, unreadable), policy, decode)
     console = Console(highlight=False, soft_wrap=True)
     if as_json or not console.is_terminal:
         for explanation in explanations:
@@ -69,15 +92,19 @@ def explain(
         raise typer.Exit(_CANNOT_BE_USED)
 
 
-def _values(files: Sequence[str], unreadable: list[str]) -> Iterator[EventValue]:
+def _values(
+    files: Sequence[str],
+    read: Callable[[BinaryIO, str], Iterator[EventValue]],
+    unreadable: list[str],
+) -> Iterator[EventValue]:
     """Return the values of all files; one that cannot be read is complained of, noted, and left out."""
     for name in files:
         try:
             if name == _STDIN:
-                yield from values_in(sys.stdin.buffer, "standard input")
+                yield from read(sys.stdin.buffer, "standard input")
             else:
                 with Path(name).open("rb") as stream:
-                    yield from values_in(stream, Path(name).name)
+                    yield from read(stream, Path(name).name)
         except OSError as error:
             unreadable.append(name)
             typer.echo(

@@ -1,6 +1,6 @@
 """What would happen to one event, and why: the facts, before they are put into words or JSON."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +8,7 @@ from consumer.audience.membership import MembershipChange
 from consumer.cli.event_values import EventValue
 from consumer.record import Ignored, IgnoreReason, Rejected, RejectReason
 from consumer.segment.event import SegmentEvent
+from consumer.segment.event_decoder import Decoded
 from consumer.segment.json_text import BadJson, parse_json
 from consumer.segment.membership_rules import (
     MembershipPolicy,
@@ -17,7 +18,8 @@ from consumer.segment.membership_rules import (
     read_changes,
 )
 
-Decode = Callable[[bytes], SegmentEvent | Ignored | Rejected]
+Decode = Callable[[EventValue], Sequence[Decoded]]
+"""Gives the events of a value, at least one, or what becomes of it instead."""
 
 
 class Verdict(StrEnum):
@@ -51,14 +53,16 @@ class Explanation:
 def explain_events(
     values: Iterable[EventValue], policy: MembershipPolicy, decode: Decode
 ) -> Iterator[Explanation]:
-    """Return one explanation per value, in order, as the values come in. Never raises for what a value holds."""
+    """Return one explanation per event, in order, as the values come in. Never raises for what a value holds."""
     for number, value in enumerate(values):
-        decoded = decode(value.value)
-        if isinstance(decoded, SegmentEvent):
-            reading = read_changes(decoded, policy, Origin("explain-0", number))
-            yield _of_event(value.place, decoded, reading)
-        else:
-            yield _without_changes(value.place, decoded, message_id=_message_id(value.value))
+        events = decode(value)
+        for position, decoded in enumerate(events):
+            place = value.place if len(events) == 1 else f"{value.place}, event {position + 1}"
+            if isinstance(decoded, SegmentEvent):
+                origin = Origin("explain-0", number, position=position)
+                yield _of_event(place, decoded, read_changes(decoded, policy, origin))
+            else:
+                yield _without_changes(place, decoded, message_id=_message_id(value.value))
 
 
 def _of_event(place: str, event: SegmentEvent, reading: Reading | Rejected) -> Explanation:

@@ -1,22 +1,26 @@
 """Decodes single values outside the service: JSON as it is, Avro by the settings when it turns up."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
 
 from consumer.choices import EventFormat
-from consumer.cli.event_values import is_avro
+from consumer.cli.event_values import EventValue, is_avro
 from consumer.cli.explanation import Decode
 from consumer.errors import CheckFailed
-from consumer.record import Ignored, KafkaRecord, Rejected
-from consumer.segment.event import SegmentEvent
-from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
+from consumer.record import KafkaRecord
+from consumer.segment.event_decoder import Decoded, EventDecoder, RecordDecoder, SchemaNeeded
 from consumer.segment.framing import SchemaRef, describe
+from consumer.segment.mapping.compiling import MappedEvents
+from consumer.segment.mapping.reading import DEFAULT_PRESET
 from consumer.segment.schemas import SchemaLookup
 from consumer.service.assembly import schemas_for
-from consumer.settings import EventSettings, load_part
+from consumer.service.feeds import decoder_for
+from consumer.service.mappings import mapped_events
+from consumer.settings import EventSettings, load_membership_settings, load_part
+from consumer.settings.variables import read_variables
 
 # Longer than a registry is given to make up its mind that it has no such schema.
 _SCHEMA_SECONDS = 45.0
@@ -28,38 +32,54 @@ def value_decoder(environ: Mapping[str, str], *, env_file: Path | None = None) -
     Those settings are read when the first Avro value comes: JSON needs none. Decoding Avro blocks on the schema source, and
     raises SettingsError for settings that cannot be used, CheckFailed when no schema comes in time.
     """
-    json_decoder = EventDecoder(event_format=EventFormat.JSON)
-    avro_decoder = cache(
-        lambda: _ConfiguredDecoder(load_part(EventSettings, environ, env_file=env_file))
+    json_decoder = EventDecoder(
+        event_format=EventFormat.JSON, mapping=_mapping(environ, env_file=env_file)
     )
+    configured = cache(lambda: configured_decoder(environ, env_file=env_file))
+    is_bare = reads_bare_avro(environ, env_file=env_file)
 
-    def decode(value: bytes) -> SegmentEvent | Ignored | Rejected:
-        if is_avro(value):
-            return avro_decoder().decode(value)
-        return _decoded(json_decoder, value)
+    def decode(value: EventValue) -> Sequence[Decoded]:
+        if value.value.lstrip().startswith(b"{") or not (is_bare or is_avro(value.value)):
+            return _decoded(json_decoder, value)
+        return configured()(value)
 
     return decode
 
 
 def configured_decoder(environ: Mapping[str, str], *, env_file: Path | None = None) -> Decode:
-    """Return what decodes as the service does, by EVENT_FORMAT alone: there, JSON on an Avro topic is undecodable.
+    """Return what decodes as the service does, by the topic's format alone: there, JSON on an Avro topic is undecodable.
 
     Raises SettingsError for settings that cannot be used. Decoding Avro blocks as that of `value_decoder`.
     """
-    return _ConfiguredDecoder(load_part(EventSettings, environ, env_file=env_file)).decode
+    audiences = _listed_audiences(environ, env_file=env_file)
+    return _ConfiguredDecoder(
+        load_part(EventSettings, environ, env_file=env_file), audiences=audiences
+    ).decode
+
+
+def reads_bare_avro(environ: Mapping[str, str], *, env_file: Path | None = None) -> bool:
+    """Tell whether EVENT_FORMAT is the one whose values do not show that they are Avro."""
+    variables, _ = read_variables(environ, env_file)
+    return variables.get("EVENT_FORMAT") == EventFormat.AVRO_BARE
+
+
+def _mapping(environ: Mapping[str, str], *, env_file: Path | None) -> MappedEvents:
+    """The mapping for JSON, which needs no other settings of EventSettings."""
+    variables, _ = read_variables(environ, env_file)
+    name = variables.get("EVENT_MAPPING") or DEFAULT_PRESET
+    return mapped_events([name], _listed_audiences(environ, env_file=env_file))[name]
+
+
+def _listed_audiences(environ: Mapping[str, str], *, env_file: Path | None) -> frozenset[str]:
+    return load_membership_settings(environ, env_file=env_file).listed_audiences
 
 
 class _ConfiguredDecoder:
-    def __init__(self, settings: EventSettings) -> None:
-        event_format = settings.event_format
+    def __init__(self, settings: EventSettings, *, audiences: frozenset[str]) -> None:
         self._schemas = _FetchedSchemas(settings)
-        self._decoder = EventDecoder(
-            event_format=event_format,
-            schemas=self._schemas,
-            max_value_bytes=settings.event_max_bytes,
-        )
+        self._decoder = decoder_for(settings, self._schemas, None, audiences=audiences)
 
-    def decode(self, value: bytes) -> SegmentEvent | Ignored | Rejected:
+    def decode(self, value: EventValue) -> Sequence[Decoded]:
         decoded = self._decoder.decode(_record(value))
         if not isinstance(decoded, SchemaNeeded):
             return decoded
@@ -98,7 +118,7 @@ class _FetchedSchemas:
         return self._known[ref]
 
 
-def _decoded(decoder: EventDecoder, value: bytes) -> SegmentEvent | Ignored | Rejected:
+def _decoded(decoder: RecordDecoder, value: EventValue) -> Sequence[Decoded]:
     decoded = decoder.decode(_record(value))
     if isinstance(decoded, SchemaNeeded):  # pragma: no cover - it was fetched just before
         message = f"{describe(decoded.ref)} was fetched and is not there"
@@ -106,5 +126,7 @@ def _decoded(decoder: EventDecoder, value: bytes) -> SegmentEvent | Ignored | Re
     return decoded
 
 
-def _record(value: bytes) -> KafkaRecord:
-    return KafkaRecord(topic="explain", partition=0, offset=0, key=None, value=value)
+def _record(value: EventValue) -> KafkaRecord:
+    return KafkaRecord(
+        value.topic, partition=0, offset=0, key=None, value=value.value, headers=value.headers
+    )

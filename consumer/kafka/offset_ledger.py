@@ -9,16 +9,8 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from consumer.kafka.record_weight import CHANGE_BYTES, FINISHED_BYTES, unfinished_weight_bytes
-from consumer.record import (
-    Books,
-    Delivered,
-    Ignored,
-    IgnoreReason,
-    KafkaRecord,
-    Outcome,
-    Rejected,
-)
+from consumer.kafka.record_weight import FINISHED_BYTES, parts_weight_bytes, unfinished_weight_bytes
+from consumer.record import Books, Delivered, Ignored, IgnoreReason, KafkaRecord, Outcome, Rejected
 
 _PRECEDENCE = {reason: place for place, reason in enumerate(IgnoreReason)}
 
@@ -155,12 +147,15 @@ class OffsetLedger:
         self.pending_bytes += entry.weight_bytes
         return entry
 
-    def split(self, entry: Entry, parts: int, ignored: Iterable[IgnoreReason] = ()) -> None:
-        """Say of how many parts (at least one) the record consists, beside those already ignored. Once for a record."""
+    def split(
+        self, entry: Entry, parts: int, ignored: Iterable[IgnoreReason] = (), *, events: int = 1
+    ) -> None:
+        """Say how many parts (at least one) of how many events are not ignored already. Once for a record."""
         entry.parts_left = parts
         if not entry.released:
-            entry.weight_bytes += parts * CHANGE_BYTES
-            self.pending_bytes += parts * CHANGE_BYTES
+            weight_bytes = parts_weight_bytes(parts, events)
+            entry.weight_bytes += weight_bytes
+            self.pending_bytes += weight_bytes
         for reason in ignored:
             _note_reason(entry, reason)
 

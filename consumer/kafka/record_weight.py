@@ -12,10 +12,17 @@ UNFINISHED_BYTES: Final = 1_900
 of an email."""
 CHANGE_BYTES: Final = 600
 """What each change adds: itself, its place in a lane, its rows in a file, the message ids it has superseded."""
+EVENT_BYTES: Final = 1_200
+"""What each event of a container file adds beside its changes, from the second on: what they share, such as the hashes."""
 HEADER_BYTES: Final = 250
 """A header besides its bytes."""
 FINISHED_BYTES: Final = 300
 """A finished record above an unfinished one: only its place in the ledger is kept."""
+
+
+def parts_weight_bytes(parts: int, events: int) -> int:
+    """What the parts of a record add, once it is known how many they are, and of how many of its events."""
+    return parts * CHANGE_BYTES + max(0, events - 1) * EVENT_BYTES
 
 
 def unfinished_weight_bytes(record: KafkaRecord) -> int:

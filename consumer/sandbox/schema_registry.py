@@ -6,6 +6,7 @@ Paths, bodies and error codes follow Confluent's published Schema Registry API. 
 import base64
 import hashlib
 import hmac
+import ssl
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -56,7 +57,13 @@ class SchemaRegistrySandbox:
         self._subjects: dict[str, list[int]] = {}
         self._runner: web.AppRunner | None = None
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+    def accept_tokens(self, *tokens: str) -> None:
+        """From now on let in those with one of these bearer tokens, and nobody else."""
+        self._accepted = tuple(b"Bearer " + token.encode() for token in tokens)
+
+    async def start(
+        self, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
+    ) -> str:
         """Serve, and return the URL. Port 0 takes a free one."""
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/subjects", self._list_subjects)
@@ -66,8 +73,8 @@ class SchemaRegistrySandbox:
         app.router.add_get("/schemas/guids/{guid}", self._get_schema_by_guid)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+        self.url = f"{'http' if tls is None else 'https'}://{host}:{self._runner.addresses[0][1]}"
         return self.url
 
     async def stop(self) -> None:

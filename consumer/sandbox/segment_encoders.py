@@ -1,17 +1,20 @@
 """Segment events as the bytes of a Kafka record, in each framing a topic may use."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import orjson
-from fastavro import parse_schema, schemaless_writer
+from fastavro import parse_schema, schemaless_writer, writer
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from consumer.segment.schemas import default_schemas_directory
 
 _SCHEMA_NAME = "segment_event.v1.avsc"
+
+_VALUE_SCHEMA_HEADER = "__value_schema_id"
 
 _TEXT_FIELDS = (
     "userId", "anonymousId", "groupId", "previousId", "event", "name", "category", "channel", "projectId",
@@ -42,6 +45,35 @@ def as_avro_confluent(event: Event | bytes, schema_id: int) -> bytes:
     return _avro(b"\x00" + schema_id.to_bytes(4, "big"), event)
 
 
+def as_avro_guid(event: Event | bytes, guid: str) -> bytes:
+    """Confluent's newer wire format: a byte 1, the schema's GUID, the Avro body."""
+    return event if isinstance(event, bytes) else _avro(guid_header(guid)[1], event)
+
+
+def guid_header(guid: str) -> tuple[str, bytes]:
+    """The record header that names the schema by its GUID; the value is then as `as_avro_bare` has it."""
+    return _VALUE_SCHEMA_HEADER, b"\x01" + UUID(guid).bytes
+
+
+def id_header(schema_id: int) -> tuple[str, bytes]:
+    """The same by its id."""
+    return _VALUE_SCHEMA_HEADER, b"\x00" + schema_id.to_bytes(4, "big")
+
+
+def as_avro_container(events: Iterable[Event], *, codec: str = "null") -> bytes:
+    """An Avro object container file of these events, with its schema."""
+    file = io.BytesIO()
+    writer(file, _parsed_schema(), [_record(event) for event in events], codec=codec)
+    return file.getvalue()
+
+
+def as_connect_json(event: Event | bytes) -> bytes:
+    """As Kafka Connect's JsonConverter writes it with schemas.enable: the event in an envelope."""
+    if isinstance(event, bytes):
+        return event
+    return orjson.dumps({"schema": None, "payload": event})
+
+
 def as_avro_single_object(event: Event | bytes) -> bytes:
     """Avro's single-object encoding: C3 01, the schema's CRC-64-AVRO fingerprint, the body."""
     return event if isinstance(event, bytes) else _avro(_single_object_header(), event)
@@ -53,6 +85,13 @@ def as_avro_bare(event: Event | bytes) -> bytes:
 
 
 def _avro(header: bytes, event: Event) -> bytes:
+    body = io.BytesIO()
+    body.write(header)
+    schemaless_writer(body, _parsed_schema(), _record(event))
+    return body.getvalue()
+
+
+def _record(event: Event) -> dict[str, Any]:
     record: dict[str, Any] = {"messageId": event.get("messageId", ""), "type": event["type"]}
     for name in _TEXT_FIELDS:
         record[name] = event.get(name)
@@ -60,10 +99,7 @@ def _avro(header: bytes, event: Event) -> bytes:
         value = event.get(name)
         record[name] = None if value is None else orjson.dumps(value).decode()
     record["metadata"] = {}
-    body = io.BytesIO()
-    body.write(header)
-    schemaless_writer(body, _parsed_schema(), record)
-    return body.getvalue()
+    return record
 
 
 @cache

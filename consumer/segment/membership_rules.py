@@ -37,6 +37,14 @@ class Origin:
     offset: int
     record_time_us: int | None = None
     """Kafka's time of the record, epoch microseconds."""
+    position: int = 0
+    """The event's place in its record, from 0; only a container file has several."""
+
+    @property
+    def name(self) -> str:
+        """The id of an event without one of its own. A topic's name has no colon: no two are alike."""
+        place = f":{self.position}" if self.position else ""
+        return f"{self.source}-{self.offset}{place}"
 
 
 class Note(StrEnum):
@@ -85,7 +93,7 @@ def read_changes(
     has_agreed = has_consent(event.context.get("consent"), policy.consent_categories)
     identifiers = identifiers_of(event, policy.email_hashes)
     version, notes_on_time = _version(event, origin, policy.skew_seconds)
-    message_id = _memorable(event.message_id) or f"{origin.source}-{origin.offset}"
+    message_id = _memorable(event.message_id) or origin.name
     changes: list[MembershipChange] = []
     withheld: list[MembershipChange] = []
     for claim in claims:
@@ -142,12 +150,16 @@ def _version(
     received_us = event.received_us if event.received_us is not None else origin.record_time_us
     event_us = event.timestamp_us if event.timestamp_us is not None else received_us or 0
     if received_us is None:
-        return Version(event_us, event_us, origin.source, origin.offset), ()
+        return _dated(event_us, event_us, origin), ()
     latest_us = received_us + skew_seconds * 1_000_000
     if event_us <= latest_us:
-        return Version(event_us, received_us, origin.source, origin.offset), ()
+        return _dated(event_us, received_us, origin), ()
     # A clock years ahead would otherwise turn away every later change of this member for years.
-    return Version(latest_us, received_us, origin.source, origin.offset), (Note.CLOCK_CLAMPED,)
+    return _dated(latest_us, received_us, origin), (Note.CLOCK_CLAMPED,)
+
+
+def _dated(event_us: int, received_us: int, origin: Origin) -> Version:
+    return Version(event_us, received_us, origin.source, origin.offset, origin.position)
 
 
 def _notes_on_integrations(event: SegmentEvent, policy: MembershipPolicy) -> tuple[Note, ...]:

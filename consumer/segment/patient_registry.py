@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from consumer.segment.registry_client import Found, NotFound, RegistryClient, Unavailable
+from consumer.segment.registry_answers import Found, NotFound, Unavailable
+from consumer.segment.registry_client import RegistryClient
 
 log = structlog.get_logger(__name__)
 

@@ -1,188 +1,146 @@
 """One HTTP exchange with a schema registry of Confluent's API, and what it came to."""
 
-from base64 import b64encode
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from urllib.parse import quote
 
 import aiohttp
 
-from consumer.segment.json_text import BadJson, parse_json
+from consumer.segment.registry_answers import (
+    Answer,
+    Found,
+    NotFound,
+    SchemaReference,
+    Unavailable,
+    not_a_registry,
+    understood,
+)
+from consumer.segment.registry_authorization import (
+    Authorization,
+    SecretAuthorization,
+    basic_authorization,
+    bearer_authorization,
+    no_authorization,
+)
+from consumer.segment.registry_http import body_of, unavailable_by
 from consumer.telemetry.metrics import Metrics
 
+__all__ = [
+    "Found",
+    "NotFound",
+    "RegistryClient",
+    "SchemaReference",
+    "Unavailable",
+    "basic_authorization",
+    "bearer_authorization",
+    "no_authorization",
+]
+
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
-_PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+# Confluent's own limit for a schema is 1 MB unless it was raised; a server that sends more is not read to its end.
+LARGEST_ANSWER_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaReference:
-    """A schema that another one uses types of, by its place in the registry."""
-
-    subject: str
-    version: int
-
-    @property
-    def path(self) -> str:
-        """Where the registry has it."""
-        return f"/subjects/{quote(self.subject, safe='')}/versions/{self.version}"
-
-    def __str__(self) -> str:
-        return f"version {self.version} of subject {self.subject}"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A schema as the registry holds it."""
-
-    text: str = field(repr=False)
-    schema_type: str
-    references: tuple[SchemaReference, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NotFound:
-    """The registry says that it has no such schema, subject or version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unavailable:
-    """There was no answer to the question: an outage, a refusal, or something else than a registry."""
-
-    reason: str
-    """For people: a status, or the kind of error. Never an address, which may hold a password."""
-    retry_after_seconds: float = 0.0
-    needs_someone: bool = False
-    """Whether waiting alone will hardly mend it: a password, a right, a wrong address."""
-
-
-def no_authorization() -> str | None:
-    """For a registry that asks for none."""
-    return None
-
-
-def basic_authorization(user_name: str, password: str) -> str:
-    """The Authorization header for a user name and password."""
-    return "Basic " + b64encode(f"{user_name}:{password}".encode()).decode()
-
-
-def bearer_authorization(token: str) -> str:
-    """The Authorization header for a token."""
-    return f"Bearer {token}"
+async def _nothing_to_refresh() -> None:
+    """For connections that rest on no files."""
 
 
 class RegistryClient:
-    """Asks a schema registry.
+    """Asks a schema registry, at one of several addresses.
 
-    `authorization` gives the Authorization header and is asked before every request, so that a changed secret
-    takes effect. The session stays the caller's to close.
+    The address that answered last is asked first; when it gives no answer, each of the others once. Only when none
+    does is the registry unavailable. `authorization` says who asks, before every request; `refresh` is awaited
+    before every question. The session stays the caller's to close.
     """
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        url: str,
-        *,
-        authorization: Callable[[], str | None] = no_authorization,
+        *urls: str,
+        authorization: Authorization | None = None,
+        refresh: Callable[[], Awaitable[None]] = _nothing_to_refresh,
         timeout_seconds: float = 10.0,
         metrics: Metrics | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
-        self._url = url.rstrip("/")
-        self._authorization = authorization
+        self._urls = [url.rstrip("/") for url in urls]
+        self._first = 0
+        self._authorization = authorization or SecretAuthorization(no_authorization)
+        self._refresh = refresh
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._metrics = metrics
+        self._now = now
 
-    async def get(self, path: str) -> Found | NotFound | Unavailable:
+    @property
+    def url(self) -> str:
+        """The address that is asked first: the one that answered last."""
+        return self._urls[self._first]
+
+    async def get(self, path: str) -> Answer:
         """What the registry says to GET `path`, which begins with a slash and is quoted already.
 
-        Never raises for what a network or a server does.
+        Never raises for what a network or a server does. Safe to cancel.
         """
-        try:
-            answer = await self._exchange(path)
-        except TimeoutError:
-            answer = Unavailable("no answer in time")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            answer = Unavailable(type(error).__name__)
+        await self._refresh()
+        failures: list[Unavailable] = []
+        first = self._first
+        for offset in range(len(self._urls)):
+            i = (first + offset) % len(self._urls)
+            answer = await self._counted(self._urls[i], path)
+            if not isinstance(answer, Unavailable):
+                self._first = i
+                return answer
+            failures.append(answer)
+        return _all_together(failures)
+
+    async def _counted(self, url: str, path: str) -> Answer:
+        began = self._now()
+        answer = await self._asked(url, path)
         if self._metrics is not None:
             self._metrics.schema_requests.labels(_RESULTS[type(answer)]).inc()
+            self._metrics.schema_request_seconds.observe(self._now() - began)
         return answer
 
-    async def _exchange(self, path: str) -> Found | NotFound | Unavailable:
-        headers = {"Accept": _ACCEPT}
-        authorization = self._authorization()
-        if authorization is not None:
-            headers["Authorization"] = authorization
+    async def _asked(self, url: str, path: str) -> Answer:
+        answer: Answer = Unavailable("HTTP 401", needs_someone=True)
+        # Twice at most: a token of OAuth may have been withdrawn before its time.
+        for _ in range(2):
+            headers = await self._authorization.headers()
+            if isinstance(headers, Unavailable):
+                return headers
+            try:
+                status, answer = await self._exchange(url, path, headers)
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                return unavailable_by(error)
+            if status != HTTPStatus.UNAUTHORIZED or not self._authorization.refused(headers):
+                return answer
+        return answer
+
+    async def _exchange(
+        self, url: str, path: str, headers: Mapping[str, str]
+    ) -> tuple[int, Answer]:
         async with self._session.get(
-            self._url + path, headers=headers, timeout=self._timeout
+            url + path, headers={"Accept": _ACCEPT, **headers}, timeout=self._timeout
         ) as response:
-            return _understood(response.status, response.headers, await response.read())
+            content = await body_of(response, longest_bytes=LARGEST_ANSWER_BYTES)
+            if content is None:
+                return response.status, not_a_registry("an answer larger than any schema")
+            return response.status, understood(path, response.status, response.headers, content)
 
 
 _RESULTS: Mapping[type, str] = {Found: "ok", NotFound: "not_found", Unavailable: "failed"}
 
 
-def _understood(
-    status: int, headers: Mapping[str, str], content: bytes
-) -> Found | NotFound | Unavailable:
-    body = _json_object(content)
-    if status == HTTPStatus.OK:
-        return _found(body) or Unavailable("not a registry's answer", needs_someone=True)
-    if status == HTTPStatus.NOT_FOUND and _is_registrys_not_found(body):
-        return NotFound()
+def _all_together(failures: list[Unavailable]) -> Unavailable:
+    """What to say when no address gave an answer: every reason once, and the shortest of the waits asked for."""
+    if len(failures) == 1:
+        return failures[0]
+    # What somebody must act on comes first, and decides what is advised.
+    failures = sorted(failures, key=lambda failure: not failure.needs_someone)
     return Unavailable(
-        f"HTTP {status}",
-        retry_after_seconds=_retry_after_seconds(headers),
-        needs_someone=status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING_STATUSES,
+        "; ".join(dict.fromkeys(failure.reason for failure in failures)),
+        retry_after_seconds=min(failure.retry_after_seconds for failure in failures),
+        needs_someone=failures[0].needs_someone,
+        trouble=failures[0].trouble,
     )
-
-
-def _found(body: Mapping[str, object]) -> Found | None:
-    match body:
-        case {"schema": str(text)}:
-            pass
-        case _:
-            return None
-    schema_type, listed = body.get("schemaType"), body.get("references")
-    references: list[SchemaReference] = []
-    for reference in listed if isinstance(listed, list) else []:
-        match reference:
-            case {"subject": str(subject), "version": int(version)}:
-                references.append(SchemaReference(subject, version))
-            case _:
-                return None
-    # Left out for Avro (source: Confluent's API reference).
-    return Found(text, schema_type if isinstance(schema_type, str) else "AVRO", tuple(references))
-
-
-def _is_registrys_not_found(body: Mapping[str, object]) -> bool:
-    """Whether a 404 is about the schema, and not about the address.
-
-    A registry gives such an answer a code of its own, 40401 to 40403; a wrong path, a proxy, or a registry that
-    does not know the path give another or none (source: Confluent's API reference). Only the former may cost a
-    record.
-    """
-    code = body.get("error_code")
-    return isinstance(code, int) and code // 100 == HTTPStatus.NOT_FOUND
-
-
-def _json_object(content: bytes) -> Mapping[str, object]:
-    """What the body holds; empty when it is not an object of JSON."""
-    try:
-        body = parse_json(content)
-    except BadJson:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _retry_after_seconds(headers: Mapping[str, str]) -> float:
-    """Retry-After in seconds; 0 without one. A date is held against the server's own clock."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError):
-        return 0.0
-    return max(0.0, wait.total_seconds())

@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 
-from consumer.segment.framing import RegistryId, SchemaRef, describe
+from consumer.segment.framing import RegistryGuid, RegistryId, SchemaRef, as_guid, describe
 from consumer.segment.patient_registry import PatientRegistry
-from consumer.segment.registry_client import NotFound, SchemaReference
+from consumer.segment.registry_answers import GUIDS_PATH, NotFound, SchemaReference
 from consumer.segment.schemas import (
     LoadedSchema,
     RefusedSchema,
@@ -26,6 +27,8 @@ _MOST_REFERENCES = 100
 SCHEMAS_REMEMBERED = 200
 _NOT_A_NUMBER = UnknownSchema("a schema registry knows schemas by number, not by fingerprint")
 
+_Registered = RegistryId | RegistryGuid
+
 
 @dataclass(slots=True)
 class _Fetch:
@@ -36,9 +39,9 @@ class _Fetch:
 
 
 class RegistrySchemas:
-    """Schemas by their number in a registry.
+    """Schemas by their number in a registry, or by their GUID.
 
-    A number's schema never changes, so it is remembered, as long as it is among the last `SCHEMAS_REMEMBERED` that
+    A number's schema, and a GUID's, never changes, so it is remembered, as long as it is among the last `SCHEMAS_REMEMBERED` that
     were asked for; that there is none, for `unknown_memory_seconds`. However many wait for a schema, it is asked for once.
     """
 
@@ -53,10 +56,12 @@ class RegistrySchemas:
         self._registry = registry
         self._unknown_memory_seconds = unknown_memory_seconds
         self._metrics = metrics
+        # Bound once: it is asked for every record.
+        self._remembered = None if metrics is None else metrics.schema_lookups.labels("remembered")
         self._now = now
-        self._known: dict[RegistryId, LoadedSchema | RefusedSchema] = {}
-        self._unknown: dict[RegistryId, tuple[UnknownSchema, float]] = {}
-        self._fetches: dict[RegistryId, _Fetch] = {}
+        self._known: dict[_Registered, LoadedSchema | RefusedSchema] = {}
+        self._unknown: dict[_Registered, tuple[UnknownSchema, float]] = {}
+        self._fetches: dict[_Registered, _Fetch] = {}
 
     @property
     def waiting(self) -> str | None:
@@ -65,27 +70,33 @@ class RegistrySchemas:
 
     def get(self, ref: SchemaRef) -> SchemaLookup | None:
         """The schema if it is known already; None means: `load` it."""
-        if not isinstance(ref, int):
+        if (registered := _registered(ref)) is None:
             return _NOT_A_NUMBER
-        known = self._known.get(ref)
-        if known is not None:
-            return known
-        unknown, forgotten_at = self._unknown.get(ref, (None, 0.0))
-        return unknown if self._now() < forgotten_at else None
+        known: SchemaLookup | None = self._known.get(registered)
+        if known is None:
+            unknown, forgotten_at = self._unknown.get(registered, (None, 0.0))
+            if unknown is None or self._now() >= forgotten_at:
+                return None
+            known = unknown
+        if self._remembered is not None:
+            self._remembered.inc()
+        return known
 
     async def load(self, ref: SchemaRef) -> SchemaLookup:
         """The schema, however long the registry is out of order.
 
         Safe to cancel: others who wait for the same schema are not disturbed.
         """
-        if not isinstance(ref, int):
+        if (registered := _registered(ref)) is None:
             return _NOT_A_NUMBER
         known = self.get(ref)
         if known is not None:
             return known
-        fetch = self._fetches.get(ref)
+        fetch = self._fetches.get(registered)
         if fetch is None:
-            fetch = self._fetches[ref] = _Fetch(asyncio.create_task(self._fetch(ref)))
+            task = asyncio.create_task(self._fetch(registered))
+            fetch = self._fetches[registered] = _Fetch(task)
+            self._count_awaited()
         fetch.callers += 1
         try:
             return await asyncio.shield(fetch.task)
@@ -93,10 +104,11 @@ class RegistrySchemas:
             fetch.callers -= 1
             if fetch.callers == 0:
                 # At once, so that whoever comes next does not join a fetch that is being cancelled.
-                del self._fetches[ref]
+                del self._fetches[registered]
                 fetch.task.cancel()
+                self._count_awaited()
 
-    async def _fetch(self, ref: RegistryId) -> SchemaLookup:
+    async def _fetch(self, ref: _Registered) -> SchemaLookup:
         try:
             lookup: SchemaLookup = await self._ask(ref)
         except _Hindered as hindrance:
@@ -107,7 +119,7 @@ class RegistrySchemas:
             self._known[ref] = lookup
             if len(self._known) > SCHEMAS_REMEMBERED:
                 del self._known[next(iter(self._known))]
-            self._count_loaded()
+        self._count(lookup)
         if not isinstance(lookup, LoadedSchema):
             log.warning(
                 "A schema cannot be used; records written with it are refused.",
@@ -116,8 +128,8 @@ class RegistrySchemas:
             )
         return lookup
 
-    async def _ask(self, ref: RegistryId) -> LoadedSchema | RefusedSchema:
-        found = await self._registry.ask(f"/schemas/ids/{ref}", describe(ref))
+    async def _ask(self, ref: _Registered) -> LoadedSchema | RefusedSchema:
+        found = await self._registry.ask(_path(ref), describe(ref))
         if isinstance(found, NotFound):
             raise _Hindered(UnknownSchema(f"the schema registry has no {describe(ref)}"))
         if found.schema_type != "AVRO":
@@ -142,15 +154,39 @@ class RegistrySchemas:
             await self._collect(found.references, texts, seen)
             texts.append(found.text)
 
-    def _remember_unknown(self, ref: RegistryId, unknown: UnknownSchema) -> None:
+    def _remember_unknown(self, ref: _Registered, unknown: UnknownSchema) -> None:
         now = self._now()
         self._unknown = {ref: kept for ref, kept in self._unknown.items() if now < kept[1]}
         self._unknown[ref] = unknown, now + self._unknown_memory_seconds
 
-    def _count_loaded(self) -> None:
+    def _count(self, lookup: SchemaLookup) -> None:
         if self._metrics is not None:
+            self._metrics.schema_lookups.labels(_RESULTS[type(lookup)]).inc()
             loaded = sum(isinstance(known, LoadedSchema) for known in self._known.values())
             self._metrics.schemas_loaded.set(loaded)
+
+    def _count_awaited(self) -> None:
+        if self._metrics is not None:
+            self._metrics.schemas_awaited.set(len(self._fetches))
+
+
+_RESULTS: Mapping[type, str] = {
+    LoadedSchema: "loaded",
+    UnknownSchema: "unknown",
+    RefusedSchema: "refused",
+}
+
+
+def _registered(ref: SchemaRef) -> _Registered | None:
+    """The reference if a registry can know it."""
+    return ref if isinstance(ref, int) else as_guid(ref)
+
+
+def _path(ref: _Registered) -> str:
+    """Where the registry has it (source: Confluent's API reference)."""
+    if isinstance(ref, int):
+        return f"/schemas/ids/{ref}"
+    return f"{GUIDS_PATH}{UUID(bytes=ref)}"
 
 
 class _Hindered(Exception):

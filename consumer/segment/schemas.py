@@ -11,9 +11,14 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from fastavro.types import Schema
 
 from consumer.errors import SettingsError
+from consumer.segment.decoding_cost import DecodingCost, decoding_cost
 from consumer.segment.framing import Fingerprint, SchemaRef, describe
 from consumer.segment.json_text import BadJson, parse_json
-from consumer.segment.schema_safety import refusal_before_parsing, refusal_of
+from consumer.segment.schema_safety import (
+    MAX_TEXT_CHARACTERS,
+    UnsafeSchema,
+    refusal_before_parsing,
+)
 from consumer.segment.strict_avro import StrictSchema, strict
 
 _LONGEST_DETAIL = 200
@@ -27,6 +32,7 @@ class LoadedSchema:
     name: str
     """The record's full name."""
     schema: StrictSchema = field(repr=False)
+    cost: DecodingCost = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +137,11 @@ def load_schema(text: str, *, referenced: Sequence[str] = ()) -> LoadedSchema | 
         return RefusedSchema(unusable.reason)
     if not isinstance(parsed, dict) or parsed["type"] != "record":
         return RefusedSchema("the schema is not a record")
-    if (reason := refusal_of(parsed, named_types)) is not None:
-        return RefusedSchema(reason)
-    return LoadedSchema(parsed["name"], strict(parsed, named_types))
+    try:
+        cost = decoding_cost(parsed, named_types)
+    except UnsafeSchema as unsafe:
+        return RefusedSchema(unsafe.reason)
+    return LoadedSchema(parsed["name"], strict(parsed, named_types), cost)
 
 
 def fingerprint_of(text: str) -> Fingerprint:
@@ -153,6 +161,9 @@ class _Unusable(Exception):
 
 def _parse(text: str, named_types: _NamedTypes) -> Schema:
     """The parsed schema; the types it defines are added to `named_types`."""
+    if len(text) > MAX_TEXT_CHARACTERS:
+        too_long = f"the schema's text has more than {MAX_TEXT_CHARACTERS} characters"
+        raise _Unusable(too_long)
     try:
         schema = parse_json(text)
     except BadJson as error:

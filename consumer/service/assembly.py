@@ -7,12 +7,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 from prometheus_client import CollectorRegistry
 
 from consumer.audience.lanes import FlushPolicy, Lanes
 from consumer.audience.latest_state import LatestState
-from consumer.choices import EventFormat
 from consumer.delivery import Delivery
 from consumer.kafka.commit_queue import CommitDone
 from consumer.kafka.connection import (
@@ -46,22 +44,21 @@ from consumer.liveintent.upload_parts import Lease
 from consumer.liveintent.uploader import Uploader
 from consumer.pipeline import MemoryBudget, Pipeline
 from consumer.refusals import Refusals
-from consumer.segment.event_decoder import EventDecoder
 from consumer.segment.patient_registry import PatientRegistry
-from consumer.segment.registry_client import (
-    RegistryClient,
-)
 from consumer.segment.schema_registry import RegistrySchemas
 from consumer.segment.schemas import LocalSchemas, Schemas, default_schemas_directory
+from consumer.segment.schemas_by_kind import SchemasByKind
+from consumer.service.feeds import NEED_A_DIRECTORY, decoder_for, formats_of
 from consumer.service.from_settings import (
     directory_policy,
     policy_from,
-    registry_authorization,
     stalled_after_seconds,
     upload_policy,
 )
 from consumer.service.ordering import OrderingWatch
+from consumer.service.registry import registry_client
 from consumer.settings import EventSettings, Settings
+from consumer.settings.segment import NEED_A_REGISTRY
 from consumer.telemetry.build import VERSION
 from consumer.telemetry.metrics import Metrics
 
@@ -151,9 +148,8 @@ async def assemble(
         return blocked.value if blocked is not None and delivery.busy else None
 
     pipeline = Pipeline(
-        decoder=EventDecoder(
-            event_format=settings.event_format, schemas=schemas,
-            max_value_bytes=settings.event_max_bytes, metrics=metrics,
+        decoder=await asyncio.to_thread(
+            decoder_for, settings, schemas, metrics, audiences=settings.listed_audiences
         ),
         schemas=schemas, policy=policy_from(settings), ledger=ledger, delivery=delivery, refusals=refusals,
         budget=budget, liveintent_blocked=liveintent_blocked, drain_seconds=REVOKE_DRAIN_SECONDS,
@@ -203,23 +199,17 @@ def _intake_limits(budget_bytes: int) -> IntakeLimits:
 async def schemas_for(
     settings: EventSettings, stack: AsyncExitStack, metrics: Metrics | None
 ) -> Schemas | None:
-    """Where the configured format finds its schemas; None for JSON."""
-    match settings.event_format:
-        case EventFormat.JSON:
-            return None
-        case EventFormat.AVRO_SINGLE_OBJECT:
-            return await asyncio.to_thread(_local_schemas, settings.schemas_directory)
-        case EventFormat.AVRO_CONFLUENT:
-            session = await stack.enter_async_context(
-                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-            )
-            client = RegistryClient(
-                session,
-                settings.schema_registry_url or "",
-                authorization=registry_authorization(settings),
-                metrics=metrics,
-            )
-            return RegistrySchemas(PatientRegistry(client), metrics=metrics)
+    """Where the configured formats find schemas that values name; None when none does."""
+    formats = formats_of(settings)
+    registry = local = None
+    if formats & NEED_A_REGISTRY:
+        client = await registry_client(settings, stack, metrics)
+        registry = RegistrySchemas(PatientRegistry(client), metrics=metrics)
+    if formats & NEED_A_DIRECTORY:
+        local = await asyncio.to_thread(_local_schemas, settings.schemas_directory)
+    if registry is not None and local is not None:
+        return SchemasByKind(registry=registry, local=local)
+    return registry or local
 
 
 def _local_schemas(directory: Path | None) -> LocalSchemas:

@@ -1,7 +1,5 @@
 """The settings in the words of the parts they are for."""
 
-from collections.abc import Callable
-
 from consumer.audience.membership import AudienceKey
 from consumer.liveintent.policies import (
     DirectoryPolicy,
@@ -10,12 +8,7 @@ from consumer.liveintent.policies import (
     UploadTimes,
 )
 from consumer.segment.membership_policy import MembershipPolicy
-from consumer.segment.registry_client import (
-    basic_authorization,
-    bearer_authorization,
-    no_authorization,
-)
-from consumer.settings import EventSettings, MembershipSettings, Settings
+from consumer.settings import MembershipSettings, Settings
 
 
 def policy_from(settings: MembershipSettings) -> MembershipPolicy:
@@ -30,16 +23,6 @@ def policy_from(settings: MembershipSettings) -> MembershipPolicy:
         valueless_journey_steps=settings.membership_valueless_journey_steps,
         email_hashes=settings.email_hashes,
     )
-
-
-def registry_authorization(settings: EventSettings) -> Callable[[], str | None]:
-    """The Authorization header for the schema registry, from the secrets as they are at each request."""
-    if (token := settings.schema_registry_token) is not None:
-        return lambda: bearer_authorization(token.read())
-    user_name, password = settings.schema_registry_username, settings.schema_registry_password
-    if user_name is not None and password is not None:
-        return lambda: basic_authorization(user_name, password.read())
-    return no_authorization
 
 
 def directory_policy(settings: Settings) -> DirectoryPolicy:

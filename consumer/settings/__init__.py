@@ -14,6 +14,7 @@ from consumer.choices import (
     OnArchived,
     OnDeleted,
 )
+from consumer.settings.feed import Feed
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.liveintent import LiveIntentSettings
 from consumer.settings.loading import load_membership_settings, load_part, load_settings
@@ -36,6 +37,7 @@ __all__ = [
     "EmailHash",
     "EventFormat",
     "EventSettings",
+    "Feed",
     "FirstStart",
     "KafkaSettings",
     "LiveIntentSettings",

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from consumer.errors import SettingsError
+from consumer.settings.feeds_file import read_feeds
 from consumer.settings.model import Settings
 from consumer.settings.names import FILE_SUFFIX, KAFKA_PROPERTIES_FILE, SECRET_NAMES
 from consumer.settings.parsing import texts_by_name
@@ -102,6 +103,8 @@ def _value(name: str, variables: Mapping[str, str], property_problems: PropertyP
             raise SettingsError(found)
         return properties
     text = variables.get(name)
+    if name == "EVENT_FEEDS_FILE" and text:
+        return read_feeds(Path(text))
     return text if text or name in _EMPTY_HAS_A_MEANING else None
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import ValidationInfo, field_validator
 
+from consumer.settings.feed import Feed
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.liveintent import LiveIntentSettings
 from consumer.settings.part import Part
@@ -29,6 +30,16 @@ class Settings(
     LiveIntentSettings,
 ):
     """Everything the service needs. Immutable; prints without secrets."""
+
+    @field_validator("event_feeds_file")
+    @classmethod
+    def _of_topics_we_read(cls, feeds: tuple[Feed, ...], info: ValidationInfo) -> tuple[Feed, ...]:
+        read = info.data.get("kafka_topics")
+        named = [topic for feed in feeds for topic in feed.topics]
+        if read is not None and (strange := [topic for topic in named if topic not in read]):
+            message = f"names topics that are not in KAFKA_TOPICS: {', '.join(strange)}"
+            raise ValueError(message)
+        return feeds
 
     @field_validator("memory_budget_mb")
     @classmethod

@@ -22,7 +22,7 @@ AUDIENCE_NAME_MAX = 128
 AUDIENCE_NAME = re.compile(rf"[A-Za-z0-9 _.:-]{{1,{AUDIENCE_NAME_MAX}}}")
 EVERY_AUDIENCE = "*"
 
-_KAFKA_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+KAFKA_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_TEXT = re.compile(r"[!-~]+")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]+")
@@ -54,7 +54,7 @@ def _audience_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _kafka_topics(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if not _KAFKA_TOPIC.fullmatch(name):
+        if not KAFKA_TOPIC.fullmatch(name):
             message = f"has a name no topic can have: {name!r}. Patterns are not supported; name each topic"
             raise ValueError(message)
     return names
@@ -76,6 +76,12 @@ def _secret_text(secret: Secret) -> Secret:
     return secret
 
 
+def _header_word(text: str) -> str:
+    if not _HEADER_TEXT.fullmatch(text):
+        raise ValueError("must be one word of printable ASCII, without spaces or line breaks")
+    return text
+
+
 def _header_secret(secret: Secret) -> Secret:
     """A secret that travels in an Authorization header."""
     if secret.read().lower().startswith("bearer "):
@@ -95,6 +101,10 @@ def _url(text: str) -> str:
     if parts.query or parts.fragment or any(c.isspace() for c in text):
         raise ValueError("must end with the path: no ? or #, no spaces")
     return text.rstrip("/")
+
+
+def _urls(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return _not_empty(tuple(_url(text) for text in texts))
 
 
 def _split(text: str) -> SplitResult | None:
@@ -192,8 +202,10 @@ HttpHeaders = Annotated[
 FirstStartPoint = Annotated[FirstStart | datetime, BeforeValidator(_first_start)]
 Line = Annotated[str, AfterValidator(_plain_text)]
 SecretLine = Annotated[Secret, AfterValidator(_secret_text)]
+HeaderWord = Annotated[str, AfterValidator(_header_word)]
 HeaderSecret = Annotated[Secret, AfterValidator(_header_secret)]
 Url = Annotated[str, AfterValidator(_url)]
+Urls = Annotated[Names, AfterValidator(_urls)]
 EncryptedUrl = Annotated[str, AfterValidator(_encrypted_url)]
 UpperCase = BeforeValidator(_upper)
 CommaList = BeforeValidator(_comma_list)

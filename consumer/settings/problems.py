@@ -8,7 +8,12 @@ from consumer.settings.part import SECRET, Part
 
 _SHOWN_CHARACTERS = 40
 # KAFKA_PROPERTIES may hold sasl.password; a URL may hold a password that made it wrong.
-_NOT_SHOWN = {"kafka_properties", "liveintent_url", "schema_registry_url"}
+_NOT_SHOWN = {
+    "kafka_properties",
+    "liveintent_url",
+    "schema_registry_url",
+    "schema_registry_oauth_url",
+}
 
 _EXPECTED = {
     "bool_parsing": "must be true or false",
@@ -18,6 +23,7 @@ _EXPECTED = {
     "int_parsing_size": "must be a smaller number",
     "string_pattern_mismatch": "must match {pattern}",
     "path_not_directory": "must be a directory that exists",
+    "path_not_file": "must be a file that exists",
     "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",

@@ -151,6 +151,19 @@ class Metrics:
             "Requests to the schema registry, by result: ok, not_found, failed.",
             "result",
         )
+        self.schema_request_seconds = self._histogram(
+            "schema_registry_request_duration_seconds",
+            "Time of a request to the schema registry, whatever came of it.",
+            _HTTP_SECONDS,
+        )
+        self.schema_lookups = counter(
+            "schema_lookups_total",
+            "Schemas needed from the registry, by result: remembered, loaded, unknown, refused. Only the first is free.",
+            "result",
+        )
+        self.schemas_awaited = gauge(
+            "schemas_awaited", "Schemas that were asked for and are not there yet."
+        )
         self.schemas_loaded = gauge("schemas_loaded", "Writer schemas ready for use.")
         self.partitions_waiting_for_schema = gauge(
             "partitions_waiting_for_schema",

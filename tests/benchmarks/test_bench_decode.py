@@ -44,4 +44,4 @@ def test_decode_an_event(benchmark: BenchmarkFixture, event_format: EventFormat)
 
     decoded = benchmark(decoder.decode, a_record(value=value))
 
-    assert isinstance(decoded, SegmentEvent)
+    assert isinstance(decoded[0], SegmentEvent)

@@ -518,7 +518,9 @@ async def test_a_registry_that_asks_for_credentials_gets_ours(world: World) -> N
     assert the(Check.SCHEMA_REGISTRY, by_password).result is Result.OK
     assert the(Check.SCHEMA_REGISTRY, by_token).result is Result.OK
     assert the(Check.SCHEMA_REGISTRY, refused).detail == "HTTP 401"
-    assert "SCHEMA_REGISTRY_PASSWORD" in (the(Check.SCHEMA_REGISTRY, refused).advice or "")
+    assert "SCHEMA_REGISTRY_TOKEN" in (the(Check.SCHEMA_REGISTRY, refused).advice or "")
+    assert "with a user name and password" in the(Check.SCHEMA_REGISTRY, by_password).detail
+    assert "with a bearer token" in the(Check.SCHEMA_REGISTRY, by_token).detail
     assert "hush-hush" not in repr(refused)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kafka_cluster import maven
 from tests.kafka_cluster.group_tool import GroupPartition, group_partitions
-from tests.kafka_cluster.maven import JavaUnavailable, fetched_jars
+from tests.kafka_cluster.maven import JavaUnavailable, fetched_jars, unpacked_archive
 from tests.kafka_cluster.real_kafka import WHILE_STDIN_IS_OPEN
 
 # Puts one jar where it was told to, and shows what it was asked for.
@@ -58,6 +58,15 @@ def test_jars_are_fetched_once(programs: Path, tmp_path: Path) -> None:
         "<artifactId>kafka</artifactId><version>1</version>"
         in (tmp_path / "cache" / "asked.xml").read_text()
     )
+
+
+def test_an_archive_is_fetched_and_unpacked_once(programs: Path, tmp_path: Path) -> None:
+    write_program(programs / "mvn", GOOD_MAVEN)
+    first = unpacked_archive("registry-1", "org.example:registry:1:tar.gz:all")
+    write_program(programs / "mvn", "exit 1")
+
+    assert first == unpacked_archive("registry-1", "org.example:registry:1:tar.gz:all")
+    assert first == tmp_path / "cache" / "registry-1"
 
 
 def test_a_fetch_that_fails_is_tried_again(programs: Path) -> None:

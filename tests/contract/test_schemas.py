@@ -10,7 +10,7 @@ import pytest
 from consumer.choices import EventFormat
 from consumer.record import KafkaRecord
 from consumer.segment.event import EventType, SegmentEvent
-from consumer.segment.event_decoder import EventDecoder
+from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
 from consumer.segment.schemas import LocalSchemas, fingerprint_of
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -46,7 +46,9 @@ def _single_object(schema: Path, body: bytes) -> KafkaRecord:
 
 def _decoded(event_format: EventFormat, record: KafkaRecord) -> SegmentEvent:
     schemas = LocalSchemas.from_directory(SCHEMAS)
-    event = EventDecoder(event_format=event_format, schemas=schemas).decode(record)
+    decoded = EventDecoder(event_format=event_format, schemas=schemas).decode(record)
+    assert not isinstance(decoded, SchemaNeeded)
+    (event,) = decoded
     assert isinstance(event, SegmentEvent)
     return event
 

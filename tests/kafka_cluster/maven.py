@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 CACHE = "SEGMENT_LIVEINTENT_CACHE"
-COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
+COPY_DEPENDENCIES = f"{PLUGIN}:copy-dependencies"
+UNPACK = f"{PLUGIN}:unpack"
 FETCH_TRIES = 3
 FETCH_SECONDS: float = 300
 RETRY_SECONDS: float = 2
@@ -26,6 +29,18 @@ def fetched_jars(name: str, *artifacts: str) -> Path:
     and must change whenever the artifacts do. Two runs at once do no harm: each fetches, and one folder stays.
     Raises `JavaUnavailable`.
     """
+    return _cached(name, lambda scratch: _fetch(scratch, artifacts))
+
+
+def unpacked_archive(name: str, artifact: str) -> Path:
+    """Return a folder with what is in this archive (`group:artifact:version:type:classifier`).
+
+    For the rest like `fetched_jars`.
+    """
+    return _cached(name, lambda scratch: _unpack(scratch, artifact))
+
+
+def _cached(name: str, fetch: Callable[[Path], Path]) -> Path:
     require_programs("java", "mvn")
     cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "segment-liveintent")
     jars = cache / name
@@ -33,7 +48,7 @@ def fetched_jars(name: str, *artifacts: str) -> Path:
         return jars
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
-        fetched = _fetch(Path(scratch), artifacts)
+        fetched = fetch(Path(scratch))
         try:
             fetched.rename(jars)
         except OSError:
@@ -58,13 +73,29 @@ def _fetch(scratch: Path, artifacts: tuple[str, ...]) -> Path:
     pom = scratch / "pom.xml"
     pom.write_text(_pom(artifacts))
     jars = scratch / "jars"
-    command = ["mvn", "--batch-mode", "--quiet", f"--file={pom}", COPY_DEPENDENCIES]
+    _run_maven(
+        [f"--file={pom}", COPY_DEPENDENCIES, "-DincludeScope=runtime", f"-DoutputDirectory={jars}"],
+        wanted=artifacts,
+    )
+    return jars
+
+
+def _unpack(scratch: Path, artifact: str) -> Path:
+    content = scratch / "content"
+    _run_maven(
+        [UNPACK, f"-Dartifact={artifact}", f"-DoutputDirectory={content}"], wanted=[artifact]
+    )
+    return content
+
+
+def _run_maven(arguments: Sequence[str], *, wanted: Sequence[str]) -> None:
+    """Run Maven until it succeeds, three times at most."""
     said = ""
     for attempt in range(FETCH_TRIES):
         time.sleep(attempt * RETRY_SECONDS)
         try:
             subprocess.run(
-                [*command, "-DincludeScope=runtime", f"-DoutputDirectory={jars}"],
+                ["mvn", "--batch-mode", "--quiet", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -77,8 +108,8 @@ def _fetch(scratch: Path, artifacts: tuple[str, ...]) -> Path:
         except subprocess.TimeoutExpired:
             said = f"nothing within {FETCH_SECONDS} seconds"
         else:
-            return jars
-    message = f"Maven failed {FETCH_TRIES} times to fetch {', '.join(artifacts)}. It said:\n{said[-SHOWN_CHARACTERS:]}"
+            return
+    message = f"Maven failed {FETCH_TRIES} times to fetch {', '.join(wanted)}. It said:\n{said[-SHOWN_CHARACTERS:]}"
     raise JavaUnavailable(message)
 
 

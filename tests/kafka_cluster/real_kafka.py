@@ -229,7 +229,7 @@ class RealKafka:
 
     def _format(self) -> None:
         """Choose ports, write the settings, and lay out empty storage for them."""
-        self._ports = dict(zip(self._names, _free_ports(len(self._names)), strict=True))
+        self._ports = dict(zip(self._names, free_ports(len(self._names)), strict=True))
         data = self._directory / "data"
         shutil.rmtree(data, ignore_errors=True)
         addresses = {name: f"{name}://{self.address(name)}" for name in self._names}
@@ -277,7 +277,7 @@ class RealKafka:
         return "\n".join(lines[-SHOWN_LINES:])
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return different ports that nobody listens on at this moment."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]

@@ -19,10 +19,10 @@ from consumer.audience.latest_state import LatestState
 from consumer.audience.membership import AudienceKey
 from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
 from consumer.liveintent.hash_file import hash_file
-from consumer.record import Delivered, Ignored
-from consumer.segment.event import SegmentEvent
-from consumer.segment.event_decoder import EventDecoder
-from consumer.segment.membership_rules import Origin, Reading, read_changes
+from consumer.record import Delivered, Ignored, KafkaRecord
+from consumer.segment.event_decoder import Decoded, EventDecoder, SchemaNeeded
+from consumer.segment.membership_rules import Origin
+from consumer.segment.record_reading import RecordReading, read_record
 from consumer.segment.schemas import LocalSchemas, default_schemas_directory
 from tests.memory.resident import peak_resident_bytes, resident_bytes
 from tests.memory.shapes import LISTED, SHAPES, Shape
@@ -61,15 +61,14 @@ def unfinished(shape: Shape) -> Cost:
     for record in shape.records():
         entry = ledger.deliver(record, now=float(record.offset))
         assert entry is not None
-        event = decode(record)
-        assert isinstance(event, SegmentEvent)
-        reading = read(event, record.offset)
-        if reading.changes:
-            ledger.split(entry, len(reading.changes), reading.ignored)
-        for change in reading.changes:
+        reading = read(_events(decode, record), record.offset)
+        changes = reading.changes
+        if changes:
+            ledger.split(entry, len(changes), reading.ignored, events=reading.events_with_changes)
+        for change in changes:
             for settled, reason in lanes.lane(change.audience).offer(change, entry, now=0.0):
                 ledger.finish(settled, Ignored(reason))
-        del record, entry, event, reading
+        del record, entry, reading, changes
     charged = ledger.pending_bytes
     # Every file at the same time, as when storage is slow.
     batches = [lane.take(now=0.0) for lane in lanes if lane.waiting_rows]
@@ -101,9 +100,7 @@ def remembered(shape: Shape) -> Cost:
     latest = LatestState(10**9)
     before = _settled_bytes()
     for record in shape.records():
-        event = decode(record)
-        assert isinstance(event, SegmentEvent)
-        for change in read(event, record.offset).changes:
+        for change in read(_events(decode, record), record.offset).changes:
             earlier = tuple(f"{change.message_id}-{number}" for number in range(3))
             latest.remember(change, change.identifier.values, (*earlier, change.message_id))
     return Cost(len(latest), resident_bytes() - before)
@@ -116,11 +113,9 @@ def idle_lanes(count: int) -> Cost:
     decode, read, ledger = _decoder(shape).decode, _reader(), _ledger()
     before = _settled_bytes()
     for number, record in zip(range(count), shape.records(), strict=False):
-        event = decode(record)
         entry = ledger.deliver(record, now=0.0)
-        assert isinstance(event, SegmentEvent)
         assert entry is not None
-        (change,) = read(event, record.offset).changes
+        (change,) = read(_events(decode, record), record.offset).changes
         lane = lanes.lane(AudienceKey(f"an_audience_of_{number}_customers_in_spring"))
         lane.offer(replace(change, audience=lane.audience), entry, now=0.0)
         lane.take(now=0.0)
@@ -147,12 +142,20 @@ def _decoder(shape: Shape) -> EventDecoder:
     return EventDecoder(event_format=shape.event_format, schemas=schemas)
 
 
-def _reader() -> Callable[[SegmentEvent, int], Reading]:
+def _events(
+    decode: Callable[[KafkaRecord], tuple[Decoded, ...] | SchemaNeeded], record: KafkaRecord
+) -> tuple[Decoded, ...]:
+    events = decode(record)
+    assert not isinstance(events, SchemaNeeded)
+    return events
+
+
+def _reader() -> Callable[[tuple[Decoded, ...], int], RecordReading]:
     policy = a_policy(*LISTED)
 
-    def read(event: SegmentEvent, offset: int) -> Reading:
-        reading = read_changes(event, policy, Origin(sys.intern("segment.events-3"), offset))
-        assert isinstance(reading, Reading)
+    def read(events: tuple[Decoded, ...], offset: int) -> RecordReading:
+        reading = read_record(events, policy, Origin(sys.intern("segment.events-3"), offset))
+        assert reading.rejected is None
         return reading
 
     return read

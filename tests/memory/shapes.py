@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from consumer.choices import EventFormat
 from consumer.record import KafkaRecord
-from consumer.sandbox.segment_encoders import as_avro_single_object, as_json
+from consumer.sandbox.segment_encoders import as_avro_container, as_avro_single_object, as_json
 from tests.segment_events import Fields, a_track, an_identify, personas
 
 LISTED = tuple(f"audience_{number}" for number in range(10))
@@ -20,22 +20,34 @@ class Shape:
     event: Callable[[int], Fields]
     event_format: EventFormat = EventFormat.JSON
     headers: Callable[[int], tuple[Header, ...]] = lambda _: ()
+    events_in_a_file: int = 0
+    """How many events a record holds in a container file; then `count` is of records, and `event` of events."""
 
     def records(self) -> Iterator[KafkaRecord]:
         """The records, no object shared between two of them but what Kafka's client shares too."""
-        encode = as_json if self.event_format is EventFormat.JSON else as_avro_single_object
         for number in range(self.count):
             yield KafkaRecord(
                 topic="segment.events",
                 partition=number % 6,
                 offset=10**9 + number,
                 key=_own(f"user-{number}"),
-                value=bytes(bytearray(encode(self.event(number)))),
+                value=bytes(bytearray(self._value(number))),
                 headers=self.headers(number),
                 timestamp_ms=1_768_000_000_000 + number,
                 leader_epoch=1_000 + number,
                 assignment=1,
             )
+
+    def _value(self, number: int) -> bytes:
+        match self.event_format:
+            case EventFormat.AVRO_CONTAINER:
+                first = number * self.events_in_a_file
+                numbers = range(first, first + self.events_in_a_file)
+                return as_avro_container(map(self.event, numbers), codec="deflate")
+            case EventFormat.JSON:
+                return as_json(self.event(number))
+            case _:
+                return as_avro_single_object(self.event(number))
 
 
 def _own(text: str) -> bytes:
@@ -110,5 +122,11 @@ SHAPES = {
     "one email, 20 KB of traits": Shape(2_000, lambda number: _email(number, bio="x" * 20_000)),
     "one email, 200 KB of traits": Shape(250, lambda number: _email(number, bio="x" * 200_000)),
     "one email, twenty headers": Shape(10_000, _email, headers=_headers),
+    "a file of a hundred emails": Shape(
+        400, _email, EventFormat.AVRO_CONTAINER, events_in_a_file=100
+    ),
+    "a file of a hundred devices": Shape(
+        400, _device, EventFormat.AVRO_CONTAINER, events_in_a_file=100
+    ),
     "no change, not yet looked at": Shape(30_000, _noise),
 }

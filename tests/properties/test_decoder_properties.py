@@ -15,7 +15,7 @@ from consumer.choices import EventFormat
 from consumer.record import Ignored, Rejected
 from consumer.segment.event import EventType, SegmentEvent
 from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
-from consumer.segment.framing import RegistryId, SchemaRef
+from consumer.segment.framing import VALUE_SCHEMA_HEADER, RegistryId, SchemaRef
 from consumer.segment.schemas import (
     LoadedSchema,
     LocalSchemas,
@@ -66,6 +66,12 @@ class Schemas:
         raise AssertionError
 
 
+def _loaded(text: str) -> LoadedSchema:
+    schema = load_schema(text)
+    assert isinstance(schema, LoadedSchema)
+    return schema
+
+
 DECODERS = {
     EventFormat.AVRO_CONFLUENT: EventDecoder(
         event_format=EventFormat.AVRO_CONFLUENT, schemas=Schemas()
@@ -74,12 +80,20 @@ DECODERS = {
         event_format=EventFormat.AVRO_SINGLE_OBJECT,
         schemas=LocalSchemas.from_directory(default_schemas_directory()),
     ),
+    EventFormat.AVRO_CONTAINER: EventDecoder(event_format=EventFormat.AVRO_CONTAINER),
+    EventFormat.AVRO_BARE: EventDecoder(
+        event_format=EventFormat.AVRO_BARE, bare_schema=_loaded(V1_TEXT)
+    ),
     EventFormat.JSON: EventDecoder(event_format=EventFormat.JSON),
+    EventFormat.DETECT: EventDecoder(event_format=EventFormat.DETECT, schemas=Schemas()),
 }
 PREFIXES = {
     EventFormat.AVRO_CONFLUENT: b"\x00" + V1_ID.to_bytes(4, "big"),
     EventFormat.AVRO_SINGLE_OBJECT: b"\xc3\x01" + fingerprint_of(V1_TEXT),
+    EventFormat.AVRO_CONTAINER: b"Obj\x01",
+    EventFormat.AVRO_BARE: b"",
     EventFormat.JSON: b"",
+    EventFormat.DETECT: b"\x01",
 }
 TYPED_PREFIX = b"\x00" + TYPED_ID.to_bytes(4, "big")
 
@@ -107,20 +121,33 @@ FIELDS = st.fixed_dictionaries(
 FORMATS = pytest.mark.parametrize("event_format", list(EventFormat))
 
 
+def container(*every_fields: Mapping[str, Any], codec: str = "null") -> bytes:
+    file = io.BytesIO()
+    fastavro.writer(file, V1, list(every_fields), codec=codec, sync_interval=100)
+    return file.getvalue()
+
+
 def encoded(event_format: EventFormat, fields: Mapping[str, Any]) -> bytes:
     if event_format is EventFormat.JSON:
         return json.dumps(fields).encode()
+    if event_format in (EventFormat.AVRO_CONTAINER, EventFormat.DETECT):
+        return container(fields)
     body = io.BytesIO()
     fastavro.schemaless_writer(body, V1, dict(fields))
     return PREFIXES[event_format] + body.getvalue()
 
 
 def decode(event_format: EventFormat, value: bytes) -> object:
-    return DECODERS[event_format].decode(a_record(value=value))
+    """The one event, or what must be loaded first; all events where they are several."""
+    decoded = DECODERS[event_format].decode(a_record(value=value))
+    return decoded[0] if isinstance(decoded, tuple) and len(decoded) == 1 else decoded
 
 
 def is_an_outcome(decoded: object) -> bool:
-    return isinstance(decoded, SegmentEvent | Ignored | Rejected | SchemaNeeded)
+    every = decoded if isinstance(decoded, tuple) else (decoded,)
+    return bool(every) and all(
+        isinstance(each, SegmentEvent | Ignored | Rejected | SchemaNeeded) for each in every
+    )
 
 
 @FORMATS
@@ -142,7 +169,42 @@ def test_what_was_written_is_what_is_read(
 def test_an_event_is_the_same_in_every_format(fields: Mapping[str, Any]) -> None:
     events = [decode(each, encoded(each, fields)) for each in EventFormat]
 
-    assert events[0] == events[1] == events[2]
+    assert all(event == events[0] for event in events)
+
+
+@given(st.lists(FIELDS, min_size=2, max_size=5), st.sampled_from(["null", "deflate"]))
+def test_a_file_gives_the_events_that_were_written_in_their_order(
+    every_fields: list[Mapping[str, Any]], codec: str
+) -> None:
+    alone = [decode(EventFormat.JSON, encoded(EventFormat.JSON, each)) for each in every_fields]
+
+    file = container(*every_fields, codec=codec)
+
+    assert decode(EventFormat.AVRO_CONTAINER, file) == tuple(alone)
+    assert decode(EventFormat.DETECT, file) == tuple(alone)
+
+
+@given(st.lists(FIELDS, min_size=1, max_size=3), st.integers(0, 10_000))
+def test_a_file_cut_short_anywhere_is_never_taken_for_another_event(
+    every_fields: list[Mapping[str, Any]], where: int
+) -> None:
+    file = container(*every_fields)
+    decoded = decode(EventFormat.AVRO_CONTAINER, file[: 4 + where % (len(file) - 4)])
+    whole = decode(EventFormat.AVRO_CONTAINER, file)
+
+    # At a border between blocks nothing tells that there were more.
+    events = decoded if isinstance(decoded, tuple) else (decoded,)
+    every_event = whole if isinstance(whole, tuple) else (whole,)
+    assert isinstance(events[0], Rejected | Ignored) or events == every_event[: len(events)]
+
+
+@given(value=st.binary(max_size=100), header=st.binary(max_size=20))
+def test_no_header_makes_the_decoder_raise(value: bytes, header: bytes) -> None:
+    record = a_record(value=value, headers=((VALUE_SCHEMA_HEADER, header),))
+    for event_format in (EventFormat.AVRO_CONFLUENT, EventFormat.DETECT):
+        decoded = DECODERS[event_format].decode(record)
+
+        assert is_an_outcome(decoded)
 
 
 @FORMATS

@@ -11,10 +11,12 @@ from consumer import pipeline as pipeline_module
 from consumer.choices import EventFormat
 from consumer.errors import KafkaFatal, SegmentLiveIntentError
 from consumer.kafka.record_listener import RecordBatch
-from consumer.kafka.record_weight import UNFINISHED_BYTES
+from consumer.kafka.record_weight import CHANGE_BYTES, EVENT_BYTES, UNFINISHED_BYTES
 from consumer.liveintent.uploader import Finished
 from consumer.pipeline import MemoryBudget, Pipeline
 from consumer.record import IgnoreReason, RejectReason
+from consumer.sandbox.segment_encoders import as_avro_container
+from consumer.segment import record_reading
 from consumer.segment.event_decoder import EventDecoder
 from consumer.segment.framing import SchemaRef
 from consumer.segment.schemas import LoadedSchema, RefusedSchema, Schemas, UnknownSchema
@@ -95,7 +97,7 @@ async def test_a_batch_is_taken_when_every_record_of_it_has_had_its_turn() -> No
 async def test_a_rule_that_fails_costs_one_record_and_tells_nothing_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pipeline_module, "read_changes", fails_on_ana)
+    monkeypatch.setattr(record_reading, "read_changes", fails_on_ana)
     async with piping() as piped:
         piped.read(an_identify(email="ana@example.com"))
         await until(lambda: piped.parts.writer.written)
@@ -426,3 +428,58 @@ async def test_what_the_reader_fails_with_ends_the_run_and_the_first_failure_sta
 
 def fails_on_ana(*_: object) -> None:
     raise ValueError("ana@example.com")
+
+
+async def test_a_file_of_events_is_one_record_of_many_parts() -> None:
+    file = await asyncio.to_thread(
+        as_avro_container, [an_identify(email=f"{i}@example.com") for i in range(30)]
+    )
+    async with piping(event_format=EventFormat.AVRO_CONTAINER) as piped:
+        piped.read(file)
+        flight = await piped.parts.flight()
+        books = piped.parts.ledger.books
+        pending = (books.consumed, books.pending, len(flight.batch.parts()))
+        charged = piped.parts.ledger.pending_bytes
+        flight.end(Finished())
+        await until(lambda: books.pending == 0)
+
+        assert pending == (1, 1, 30)
+        assert charged >= 30 * CHANGE_BYTES + 29 * EVENT_BYTES + len(file)
+        assert (books.consumed, books.delivered) == (1, 1)
+        assert piped.parts.ledger.pending_bytes == 0
+
+
+async def test_a_file_with_a_bad_event_is_finished_when_its_dead_letter_and_its_changes_are() -> (
+    None
+):
+    file = await asyncio.to_thread(
+        as_avro_container, [an_identify(), {"type": "identify", "timestamp": "soon"}]
+    )
+    async with piping(event_format=EventFormat.AVRO_CONTAINER) as piped:
+        piped.read(file)
+        flight = await piped.parts.flight()
+        await until(lambda: piped.parts.writer.written)
+        books = piped.parts.ledger.books
+        pending = books.pending
+        flight.end(Finished())
+        await until(lambda: books.pending == 0)
+
+        ((_, rejected, stage),) = piped.parts.writer.written
+        assert pending == 1
+        assert (books.delivered, books.dead_lettered) == (0, {RejectReason.INVALID_EVENT: 1})
+        assert stage == "decode"
+        assert rejected.detail == "event 2 of 2: timestamp is text that is not a time"
+
+
+async def test_a_file_of_events_that_ask_for_nothing_is_ignored_for_the_first_of_their_reasons() -> (
+    None
+):
+    file = await asyncio.to_thread(
+        as_avro_container, [{"type": "alias"}, {"type": "delete"}, an_identify(key="another")]
+    )
+    async with piping(event_format=EventFormat.AVRO_CONTAINER) as piped:
+        piped.read(file)
+        books = piped.parts.ledger.books
+        await until(lambda: books.consumed and books.pending == 0)
+
+        assert books.ignored == {IgnoreReason.UNSUPPORTED_TYPE: 1}

@@ -7,7 +7,7 @@ from typing import TypeVar
 from consumer.cli.checks.findings import Check, Finding, Result, ok, warning
 from consumer.cli.checks.kafka import kafka_findings
 from consumer.cli.checks.liveintent import look_at_liveintent
-from consumer.cli.checks.schemas import schema_finding
+from consumer.cli.checks.schemas import schema_findings
 from consumer.cli.checks.uploads import upload_findings
 from consumer.liveintent.policies import Spelling
 from consumer.settings import Settings
@@ -23,7 +23,8 @@ async def findings(settings: Settings, *, seconds: float, live: bool) -> AsyncIt
     yield ok(Check.SETTINGS, "all in order")
     async for finding in _in_threads(kafka_findings(settings, seconds=seconds)):
         yield finding
-    yield await schema_finding(settings, seconds=seconds)
+    async for finding in schema_findings(settings, seconds=seconds):
+        yield finding
     async for finding in liveintent_findings(settings, seconds=seconds, live=live):
         yield finding
 

@@ -17,7 +17,7 @@ from consumer.cli.checks.findings import Check, Finding, Result, failed, ok
 from consumer.cli.checks.kafka import kafka_findings
 from consumer.cli.checks.liveintent import audience_finding
 from consumer.cli.checks.liveintent_trouble import once, trouble_finding
-from consumer.cli.checks.schemas import schema_finding
+from consumer.cli.checks.schemas import schema_findings
 from consumer.cli.checks.view import as_json_line, as_line, summary
 from consumer.errors import OffsetsUnknown
 from consumer.kafka.first_start import PartitionStart, StartReason
@@ -368,7 +368,37 @@ def test_a_schema_that_may_not_be_read_fails(
 
 
 def looked_for_schemas(**environ: str) -> Finding:
-    return asyncio.run(schema_finding(load_part(EventSettings, environ), seconds=1.0))
+    (finding,) = asyncio.run(looked_for_every_schema(environ))
+    return finding
+
+
+async def looked_for_every_schema(environ: dict[str, str]) -> list[Finding]:
+    settings = load_part(EventSettings, environ)
+    return [finding async for finding in schema_findings(settings, seconds=1.0)]
+
+
+def test_every_source_that_some_feed_needs_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "bare.avsc").write_text("{}")
+    feeds = tmp_path / "feeds.toml"
+    feeds.write_text(
+        '[[feed]]\ntopics = ["a"]\nformat = "avro-single-object"\n'
+        '[[feed]]\ntopics = ["b"]\nformat = "avro-bare"\nschema_file = "bare.avsc"\n'
+    )
+    found = asyncio.run(
+        looked_for_every_schema({"EVENT_FORMAT": "json", "EVENT_FEEDS_FILE": str(feeds)})
+    )
+
+    assert [finding.result for finding in found] == [Result.OK, Result.FAILED]
+    assert "bare.avsc cannot be used" in found[1].detail
+
+
+def test_container_files_need_no_schema_from_elsewhere() -> None:
+    finding = looked_for_schemas(EVENT_FORMAT="avro-container")
+
+    assert (finding.result, finding.detail) == (
+        Result.OK,
+        "its files bring theirs: EVENT_FORMAT is avro-container",
+    )
 
 
 def test_a_json_line_always_has_the_same_fields() -> None:

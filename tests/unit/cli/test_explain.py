@@ -17,8 +17,10 @@ from consumer.cli.explain_view import as_json_line, as_text, summary
 from consumer.cli.explanation import Explanation, Verdict, explain_events
 from consumer.cli.value_decoder import value_decoder
 from consumer.record import IgnoreReason, RejectReason
+from consumer.sandbox.segment_encoders import as_avro_bare, as_avro_container
 from consumer.segment.membership_rules import MembershipPolicy, Note
 from consumer.segment.reasons import in_words
+from consumer.segment.schemas import default_schemas_directory
 from consumer.service.from_settings import policy_from
 from consumer.settings import load_membership_settings
 from tests.segment_events import (
@@ -331,3 +333,41 @@ def test_every_membership_setting_reaches_the_rules() -> None:
 
 def test_the_settings_defaults_are_the_rules_defaults() -> None:
     assert policy_from(load_membership_settings({"LIVEINTENT_AUDIENCES": KEY})) == a_policy()
+
+
+def test_every_event_of_a_container_file_is_explained(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EVENT_FORMAT", "avro-container")
+    file = tmp_path / "events.avro"
+    file.write_bytes(
+        as_avro_container(
+            [an_identify(), {"type": "identify", "timestamp": "soon"}], codec="deflate"
+        )
+    )
+
+    told = objects(run("--json", str(file)))
+
+    assert [(each["outcome"], each["reason"]) for each in told] == [
+        ("changes", None),
+        ("rejected", "invalid_event"),
+    ]
+
+
+def test_bare_avro_is_explained_whatever_bytes_it_begins_and_ends_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EVENT_FORMAT", "avro-bare")
+    monkeypatch.setenv(
+        "EVENT_SCHEMA_FILE", str(default_schemas_directory() / "segment_event.v1.avsc")
+    )
+    bare, in_json = tmp_path / "event.bin", tmp_path / "event.json"
+    value = as_avro_bare({**an_identify(), "messageId": "five5"})
+    assert value.startswith(b"\n")  # a text of five characters
+    bare.write_bytes(value)
+    in_json.write_text(json.dumps(an_identify()))
+
+    assert [each["outcome"] for each in objects(run("--json", str(bare), str(in_json)))] == [
+        "changes",
+        "changes",
+    ]

@@ -10,10 +10,13 @@ import fastavro
 import pytest
 
 from consumer.cli import value_decoder as module
+from consumer.cli.event_values import EventValue
+from consumer.cli.explanation import Decode
 from consumer.cli.value_decoder import value_decoder
 from consumer.errors import CheckFailed, SettingsError
 from consumer.record import Rejected, RejectReason
 from consumer.segment.event import EventType, SegmentEvent
+from consumer.segment.event_decoder import Decoded
 from consumer.segment.schemas import fingerprint_of
 
 SCHEMA = json.dumps(
@@ -35,6 +38,11 @@ def a_body() -> bytes:
     schema = fastavro.parse_schema(json.loads(SCHEMA))
     fastavro.schemaless_writer(body, schema, {"messageId": "m-1", "type": "alias", "traits": None})
     return body.getvalue()
+
+
+def only(decode: Decode, value: bytes) -> Decoded:
+    (event,) = decode(EventValue("a file", value))
+    return event
 
 
 class Registry(BaseHTTPRequestHandler):
@@ -68,7 +76,7 @@ def a_registry(status: int = 200) -> Iterator[tuple[str, list[tuple[str, str | N
 def test_json_needs_no_settings_and_reads_none() -> None:
     decode = value_decoder({"EVENT_FORMAT": "nonsense"})
 
-    assert decode(b'{"type": "alias", "messageId": "m-1"}') == ALIAS
+    assert only(decode, b'{"type": "alias", "messageId": "m-1"}') == ALIAS
 
 
 def test_avro_is_decoded_with_the_schemas_of_a_directory(tmp_path: Path) -> None:
@@ -77,13 +85,13 @@ def test_avro_is_decoded_with_the_schemas_of_a_directory(tmp_path: Path) -> None
         {"EVENT_FORMAT": "avro-single-object", "SCHEMAS_DIRECTORY": str(tmp_path)}
     )
 
-    assert decode(b"\xc3\x01" + fingerprint_of(SCHEMA) + a_body()) == ALIAS
+    assert only(decode, b"\xc3\x01" + fingerprint_of(SCHEMA) + a_body()) == ALIAS
 
 
 def test_the_schemas_that_come_with_the_program_are_used_when_no_others_are_named() -> None:
     decode = value_decoder({"EVENT_FORMAT": "avro-single-object"})
 
-    rejected = decode(b"\xc3\x01" + fingerprint_of(SCHEMA) + a_body())
+    rejected = only(decode, b"\xc3\x01" + fingerprint_of(SCHEMA) + a_body())
 
     assert isinstance(rejected, Rejected)
     assert rejected.reason is RejectReason.UNKNOWN_SCHEMA
@@ -103,7 +111,7 @@ def test_a_registry_is_asked_once_for_each_schema(
     with a_registry() as (url, seen):
         decode = value_decoder({"SCHEMA_REGISTRY_URL": url, **settings})
 
-        decoded = [decode(b"\0\0\0\0\7" + a_body()) for _ in range(2)]
+        decoded = [only(decode, b"\0\0\0\0\7" + a_body()) for _ in range(2)]
 
     assert decoded == [ALIAS, ALIAS]
     assert seen == [("/schemas/ids/7", authorization)]
@@ -117,18 +125,18 @@ def test_a_registry_that_does_not_answer_is_named_and_ends_the_program(
     with a_registry(status=503) as (url, _):
         decode = value_decoder({"SCHEMA_REGISTRY_URL": url})
         with pytest.raises(CheckFailed, match=r"schema 7.*503"):
-            decode(b"\0\0\0\0\7" + a_body())
+            only(decode, b"\0\0\0\0\7" + a_body())
 
 
 def test_avro_without_the_settings_for_it_says_which_are_missing() -> None:
     decode = value_decoder({})
 
     with pytest.raises(SettingsError, match="SCHEMA_REGISTRY_URL"):
-        decode(b"\0\0\0\0\7")
+        only(decode, b"\0\0\0\0\7")
 
 
 def test_avro_where_json_is_configured_is_rejected_as_the_service_would() -> None:
-    rejected = value_decoder({"EVENT_FORMAT": "json"})(b"\0\0\0\0\7")
+    rejected = only(value_decoder({"EVENT_FORMAT": "json"}), b"\0\0\0\0\7")
 
     assert isinstance(rejected, Rejected)
     assert rejected.reason is RejectReason.UNDECODABLE

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumer.choices import EventFormat
-from consumer.record import Ignored, IgnoreReason, Rejected, RejectReason
+from consumer.record import Ignored, IgnoreReason, KafkaRecord, Rejected, RejectReason
 from consumer.segment import event_decoder, strict_avro
 from consumer.segment.event import EventType, SegmentEvent
-from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
+from consumer.segment.event_decoder import Decoded, EventDecoder, SchemaNeeded
 from consumer.segment.framing import RegistryId, SchemaRef
 from consumer.segment.schemas import (
     LoadedSchema,
@@ -24,6 +24,7 @@ from consumer.segment.schemas import (
     load_schema,
 )
 from consumer.segment.strict_avro import UnsupportedFastavro
+from consumer.segment.value_limits import ValueLimits
 from consumer.telemetry.metrics import Metrics
 from tests.builders import a_record
 
@@ -126,6 +127,15 @@ def errors_counted(counted: CollectorRegistry) -> dict[str, float]:
     }
 
 
+def only(decoder: EventDecoder, record: KafkaRecord) -> Decoded | SchemaNeeded:
+    """The one event of a record, or what becomes of the record."""
+    decoded = decoder.decode(record)
+    if isinstance(decoded, SchemaNeeded):
+        return decoded
+    (event,) = decoded
+    return event
+
+
 EXPECTED = SegmentEvent(
     message_id="m-1",
     type=EventType.IDENTIFY,
@@ -136,7 +146,7 @@ EXPECTED = SegmentEvent(
 
 
 def test_an_event_is_decoded_from_confluents_framing(avro_decoder: EventDecoder) -> None:
-    assert avro_decoder.decode(a_record(value=confluent(1, avro(V1, EVENT)))) == EXPECTED
+    assert only(avro_decoder, a_record(value=confluent(1, avro(V1, EVENT)))) == EXPECTED
 
 
 def test_an_event_is_decoded_from_a_single_object() -> None:
@@ -146,20 +156,20 @@ def test_an_event_is_decoded_from_a_single_object() -> None:
     )
     value = b"\xc3\x01" + fingerprint_of(V1) + avro(V1, EVENT)
 
-    assert decoder.decode(a_record(value=value)) == EXPECTED
+    assert only(decoder, a_record(value=value)) == EXPECTED
 
 
 @pytest.mark.parametrize("traits", [EVENT["traits"], json.loads(EVENT["traits"])], ids=type)
 def test_an_event_is_decoded_from_json(json_decoder: EventDecoder, traits: object) -> None:
     value = json.dumps(EVENT | {"traits": traits}).encode()
 
-    assert json_decoder.decode(a_record(value=value)) == EXPECTED
+    assert only(json_decoder, a_record(value=value)) == EXPECTED
 
 
 def test_json_may_begin_with_a_byte_order_mark(json_decoder: EventDecoder) -> None:
     value = b"\xef\xbb\xbf" + json.dumps(EVENT).encode()
 
-    assert json_decoder.decode(a_record(value=value)) == EXPECTED
+    assert only(json_decoder, a_record(value=value)) == EXPECTED
 
 
 @pytest.mark.parametrize("schema", [None, {"type": "struct"}], ids=str)
@@ -168,13 +178,13 @@ def test_the_envelope_of_kafka_connect_is_taken_off(
 ) -> None:
     value = json.dumps({"schema": schema, "payload": EVENT}).encode()
 
-    assert json_decoder.decode(a_record(value=value)) == EXPECTED
+    assert only(json_decoder, a_record(value=value)) == EXPECTED
 
 
 def test_an_event_with_further_fields_is_not_an_envelope(json_decoder: EventDecoder) -> None:
     value = json.dumps({"schema": None, "payload": EVENT, "type": "page"}).encode()
 
-    assert json_decoder.decode(a_record(value=value)) == SegmentEvent("", EventType.PAGE, None)
+    assert only(json_decoder, a_record(value=value)) == SegmentEvent("", EventType.PAGE, None)
 
 
 def test_a_schema_of_others_is_read_by_segments_field_names(avro_decoder: EventDecoder) -> None:
@@ -185,7 +195,7 @@ def test_a_schema_of_others_is_read_by_segments_field_names(avro_decoder: EventD
         "traits": {"weekend_readers": False, "email": "nora@example.com", "city": None},
     }
 
-    assert avro_decoder.decode(a_record(value=confluent(2, avro(FOREIGN, event)))) == SegmentEvent(
+    assert only(avro_decoder, a_record(value=confluent(2, avro(FOREIGN, event)))) == SegmentEvent(
         message_id="",
         type=EventType.IDENTIFY,
         event_name=None,
@@ -199,35 +209,35 @@ def test_a_schema_of_others_is_read_by_segments_field_names(avro_decoder: EventD
 def test_no_value_is_a_tombstone(
     avro_decoder: EventDecoder, json_decoder: EventDecoder, value: bytes | None
 ) -> None:
-    assert avro_decoder.decode(a_record(value=value)) == TOMBSTONE
-    assert json_decoder.decode(a_record(value=value)) == TOMBSTONE
+    assert only(avro_decoder, a_record(value=value)) == TOMBSTONE
+    assert only(json_decoder, a_record(value=value)) == TOMBSTONE
 
 
 def test_an_envelope_without_payload_is_a_tombstone(json_decoder: EventDecoder) -> None:
-    assert json_decoder.decode(a_record(value=b'{"schema": null, "payload": null}')) == TOMBSTONE
+    assert only(json_decoder, a_record(value=b'{"schema": null, "payload": null}')) == TOMBSTONE
 
 
 def test_a_value_may_be_as_large_as_the_limit_and_no_larger() -> None:
     value = json.dumps(EVENT).encode()
 
-    at_the_limit = EventDecoder(event_format=EventFormat.JSON, max_value_bytes=len(value))
-    below_it = EventDecoder(event_format=EventFormat.JSON, max_value_bytes=len(value) - 1)
+    at_the_limit = EventDecoder(event_format=EventFormat.JSON, limits=ValueLimits(len(value)))
+    below_it = EventDecoder(event_format=EventFormat.JSON, limits=ValueLimits(len(value) - 1))
 
-    assert at_the_limit.decode(a_record(value=value)) == EXPECTED
-    assert below_it.decode(a_record(value=value)) == Rejected(
+    assert only(at_the_limit, a_record(value=value)) == EXPECTED
+    assert only(below_it, a_record(value=value)) == Rejected(
         RejectReason.TOO_LARGE, f"a value of {len(value)} bytes; {len(value) - 1} are taken"
     )
 
 
 def test_a_schema_not_loaded_yet_is_asked_for(avro_decoder: EventDecoder) -> None:
-    assert avro_decoder.decode(a_record(value=confluent(5, b"x"))) == SchemaNeeded(RegistryId(5))
+    assert only(avro_decoder, a_record(value=confluent(5, b"x"))) == SchemaNeeded(RegistryId(5))
 
 
 def test_a_refused_or_unknown_schema_is_the_records_end(avro_decoder: EventDecoder) -> None:
-    assert avro_decoder.decode(a_record(value=confluent(3, b"x"))) == Rejected(
+    assert only(avro_decoder, a_record(value=confluent(3, b"x"))) == Rejected(
         RejectReason.REFUSED_SCHEMA, "the type R contains itself"
     )
-    assert avro_decoder.decode(a_record(value=confluent(4, b"x"))) == Rejected(
+    assert only(avro_decoder, a_record(value=confluent(4, b"x"))) == Rejected(
         RejectReason.UNKNOWN_SCHEMA, "the schema registry has no schema 4"
     )
 
@@ -259,7 +269,7 @@ USER_ID_BRANCH = BODY.index(b"identify") + len(b"identify")
 def test_damaged_avro_is_undecodable_and_counted_by_kind(
     avro_decoder: EventDecoder, counted: CollectorRegistry, body: bytes, kind: str, detail: str
 ) -> None:
-    rejected = avro_decoder.decode(a_record(value=confluent(1, body)))
+    rejected = only(avro_decoder, a_record(value=confluent(1, body)))
 
     assert isinstance(rejected, Rejected)
     assert rejected.reason is RejectReason.UNDECODABLE
@@ -273,7 +283,7 @@ def test_a_boolean_that_is_neither_is_undecodable(avro_decoder: EventDecoder) ->
     damaged = body.replace(b"\x06vip\x02\x01", b"\x06vip\x02\x07")
     assert damaged != body
 
-    assert avro_decoder.decode(a_record(value=confluent(2, damaged))) == Rejected(
+    assert only(avro_decoder, a_record(value=confluent(2, damaged))) == Rejected(
         RejectReason.UNDECODABLE, "KeyError while reading Foreign"
     )
 
@@ -281,7 +291,7 @@ def test_a_boolean_that_is_neither_is_undecodable(avro_decoder: EventDecoder) ->
 def test_a_time_too_far_off_to_be_one_is_undecodable(avro_decoder: EventDecoder) -> None:
     event = {"type": "identify", "timestamp": 2**62, "receivedAt": 0, "traits": {}}
 
-    assert avro_decoder.decode(a_record(value=confluent(2, avro(FOREIGN, event)))) == Rejected(
+    assert only(avro_decoder, a_record(value=confluent(2, avro(FOREIGN, event)))) == Rejected(
         RejectReason.UNDECODABLE, "OverflowError while reading Foreign"
     )
 
@@ -289,7 +299,7 @@ def test_a_time_too_far_off_to_be_one_is_undecodable(avro_decoder: EventDecoder)
 def test_another_framing_is_undecodable_and_counted(
     avro_decoder: EventDecoder, counted: CollectorRegistry
 ) -> None:
-    assert avro_decoder.decode(a_record(value=b"{}")) == Rejected(
+    assert only(avro_decoder, a_record(value=b"{}")) == Rejected(
         RejectReason.UNDECODABLE, "not framed as avro-confluent; it begins as json does"
     )
     assert errors_counted(counted) == {"framing": 1}
@@ -299,7 +309,7 @@ def test_another_framing_is_undecodable_and_counted(
 def test_what_is_not_json_is_undecodable_and_counted(
     json_decoder: EventDecoder, counted: CollectorRegistry, value: bytes
 ) -> None:
-    rejected = json_decoder.decode(a_record(value=value))
+    rejected = only(json_decoder, a_record(value=value))
 
     assert isinstance(rejected, Rejected)
     assert rejected.reason is RejectReason.UNDECODABLE
@@ -313,7 +323,7 @@ def test_what_is_not_json_is_undecodable_and_counted(
 def test_json_that_is_no_object_is_an_invalid_event(
     json_decoder: EventDecoder, counted: CollectorRegistry, value: bytes
 ) -> None:
-    assert json_decoder.decode(a_record(value=value)) == Rejected(
+    assert only(json_decoder, a_record(value=value)) == Rejected(
         RejectReason.INVALID_EVENT, "the value is JSON, but not an object"
     )
     assert errors_counted(counted) == {}
@@ -325,14 +335,14 @@ def test_an_event_that_makes_no_sense_is_invalid_in_every_format(
     event = EVENT | {"timestamp": "soon"}
     invalid = Rejected(RejectReason.INVALID_EVENT, "timestamp is text that is not a time")
 
-    assert avro_decoder.decode(a_record(value=confluent(1, avro(V1, event)))) == invalid
-    assert json_decoder.decode(a_record(value=json.dumps(event).encode())) == invalid
+    assert only(avro_decoder, a_record(value=confluent(1, avro(V1, event)))) == invalid
+    assert only(json_decoder, a_record(value=json.dumps(event).encode())) == invalid
 
 
 def test_a_decoder_may_be_without_metrics() -> None:
     decoder = EventDecoder(event_format=EventFormat.JSON)
 
-    assert isinstance(decoder.decode(a_record(value=b"{")), Rejected)
+    assert isinstance(only(decoder, a_record(value=b"{")), Rejected)
 
 
 def test_avro_cannot_be_decoded_without_schemas() -> None:
@@ -364,6 +374,6 @@ def test_a_value_is_read_with_the_schema_parsed_once(
 
     monkeypatch.setattr(event_decoder, "schemaless_reader", reading)
     for _ in range(2):
-        avro_decoder.decode(a_record(value=confluent(1, BODY)))
+        only(avro_decoder, a_record(value=confluent(1, BODY)))
 
     assert used[0] is used[1]

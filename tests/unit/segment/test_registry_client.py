@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
+from consumer.segment.registry_authorization import SecretAuthorization
 from consumer.segment.registry_client import (
     Found,
     NotFound,
@@ -102,7 +103,7 @@ async def test_the_secret_of_the_moment_is_sent(
     session: aiohttp.ClientSession, url: str, registry: Registry
 ) -> None:
     secrets = iter([basic_authorization("ada", "s:ecret"), bearer_authorization("t0ken"), None])
-    client = RegistryClient(session, url, authorization=lambda: next(secrets))
+    client = RegistryClient(session, url, authorization=SecretAuthorization(lambda: next(secrets)))
 
     for _ in range(3):
         await client.get("/x")

@@ -1,12 +1,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from uuid import UUID
 
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from consumer.segment.framing import Fingerprint, RegistryId
+from consumer.segment.framing import Fingerprint, RegistryGuid, RegistryId
 from consumer.segment.patient_registry import PatientRegistry
 from consumer.segment.registry_client import Found, NotFound, SchemaReference
 from consumer.segment.schema_registry import SCHEMAS_REMEMBERED, RegistrySchemas
@@ -14,6 +15,7 @@ from consumer.segment.schemas import LoadedSchema, RefusedSchema, UnknownSchema
 from consumer.telemetry.metrics import Metrics
 
 SEVEN = RegistryId(7)
+GUID = RegistryGuid(bytes(range(16)))
 EVENT = Found('{"type": "record", "name": "Event", "fields": []}', "AVRO")
 ID = Found('{"type": "fixed", "name": "Id", "size": 4}', "AVRO")
 
@@ -291,6 +293,67 @@ async def test_it_tells_what_the_registry_waits_for(schemas: RegistrySchemas, sh
     shelf.open_.clear()
 
     assert schemas.waiting == "schema 7: HTTP 503"
+
+
+async def test_a_schema_is_found_by_its_guid_with_the_same_promises(
+    schemas: RegistrySchemas, shelf: Shelf, clock: Clock
+) -> None:
+    path = f"/schemas/guids/{UUID(bytes=bytes(GUID))}"
+    shelf.found[path] = EVENT
+    assert schemas.get(GUID) is None
+
+    shelf.open_.clear()
+    waiters = [asyncio.create_task(schemas.load(GUID)) for _ in range(3)]
+    await asyncio.sleep(0)
+    shelf.open_.set()
+    loaded = (await asyncio.gather(*waiters))[0]
+    clock.seconds += 1e9
+
+    assert isinstance(loaded, LoadedSchema)
+    assert schemas.get(GUID) is loaded
+    assert shelf.asked == {path: 1}
+
+
+async def test_a_guid_nobody_has_is_unknown_for_a_minute(
+    schemas: RegistrySchemas, clock: Clock
+) -> None:
+    unknown = await schemas.load(GUID)
+
+    assert unknown == UnknownSchema(f"the schema registry has no schema {UUID(bytes=bytes(GUID))}")
+    assert schemas.get(GUID) == unknown
+    clock.seconds += 60
+    assert schemas.get(GUID) is None
+
+
+async def test_what_came_of_looking_for_schemas_is_counted(shelf: Shelf) -> None:
+    counted = CollectorRegistry()
+    schemas = RegistrySchemas(shelf, metrics=Metrics(counted))
+    shelf.found["/schemas/ids/9"] = Found("{}", "JSON")
+    for number in (7, 7, 7, 8, 9):
+        await schemas.load(RegistryId(number))
+    name = "segment_liveintent_schema_lookups_total"
+
+    assert {
+        result: counted.get_sample_value(name, {"result": result})
+        for result in ("remembered", "loaded", "unknown", "refused")
+    } == {"remembered": 2, "loaded": 1, "unknown": 1, "refused": 1}
+
+
+async def test_schemas_that_are_waited_for_are_counted(shelf: Shelf) -> None:
+    counted = CollectorRegistry()
+    schemas = RegistrySchemas(shelf, metrics=Metrics(counted))
+    shelf.open_.clear()
+    waiters = [asyncio.create_task(schemas.load(RegistryId(number))) for number in (7, 7, 8)]
+    await asyncio.sleep(0)
+    while_waiting = counted.get_sample_value("segment_liveintent_schemas_awaited")
+    waiters[2].cancel()
+    await asyncio.gather(waiters[2], return_exceptions=True)
+    after_one_gave_up = counted.get_sample_value("segment_liveintent_schemas_awaited")
+    shelf.open_.set()
+    await asyncio.gather(*waiters, return_exceptions=True)
+
+    assert (while_waiting, after_one_gave_up) == (2, 1)
+    assert counted.get_sample_value("segment_liveintent_schemas_awaited") == 0
 
 
 async def test_schemas_ready_for_use_are_counted(shelf: Shelf) -> None:

@@ -1,19 +1,24 @@
 import io
-from collections.abc import Mapping
-from typing import Any
+import json
+import tracemalloc
+from contextlib import suppress
+from typing import Any, cast
 
 import fastavro
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumer.segment.decoding_cost import MAX_BYTES_BESIDE, DecodingCost, decoding_cost
 from consumer.segment.schema_safety import (
+    MAX_CHOICES,
     MAX_DEPTH,
-    MAX_VALUES_IN_NO_BYTES,
-    MAX_VALUES_PER_BYTE,
+    MAX_NAME_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    UnsafeSchema,
     refusal_before_parsing,
-    refusal_of,
 )
+from consumer.segment.schemas import LoadedSchema, RefusedSchema, load_schema
 
 Json = Any
 
@@ -23,10 +28,26 @@ def a_record(*types: Json, name: str = "R") -> dict[str, Json]:
     return {"type": "record", "name": name, "fields": fields}
 
 
-def refusal(schema: Json) -> str | None:
+def cost(schema: Json) -> DecodingCost:
     named_types: dict[str, Any] = {}
     parsed = fastavro.parse_schema(schema, named_types)
-    return refusal_of(parsed, named_types)
+    return decoding_cost(parsed, named_types)
+
+
+def refusal(schema: Json) -> str | None:
+    try:
+        cost(schema)
+    except UnsafeSchema as unsafe:
+        return unsafe.reason
+    return None
+
+
+def refusal_of_parsed(schema: object) -> str | None:
+    try:
+        decoding_cost(schema, {})
+    except UnsafeSchema as unsafe:
+        return unsafe.reason
+    return None
 
 
 def an_array(items: Json) -> Json:
@@ -40,6 +61,7 @@ def a_map(values: Json) -> Json:
 FIXED_0 = {"type": "fixed", "name": "F", "size": 0}
 EMPTY = a_record(name="Empty")
 NULLS = a_record("null", EMPTY, FIXED_0, name="Nulls")
+TAKES_TOO_MUCH = "a value of (nearly) no bytes could take over 1000000 bytes of memory"
 ENUM = {"type": "enum", "name": "E", "symbols": ["A"]}
 
 
@@ -83,7 +105,7 @@ def test_an_array_of_items_known_by_name_is_refused_as_well() -> None:
 
 
 def test_an_item_of_one_byte_may_not_hide_many_nulls() -> None:
-    item = a_record("int", *["null"] * (2 * MAX_VALUES_PER_BYTE), name="Item")
+    item = a_record("int", *["null"] * 100, name="Item")
 
     assert refusal(a_record(an_array(item))) == "the items of an array can take no bytes"
     assert refusal(a_record(a_map(item))) == "the values of a map can take no bytes"
@@ -97,7 +119,47 @@ def test_records_that_double_at_each_level_are_refused() -> None:
 
     reason = refusal(schema)
 
-    assert reason == f"a value could hold more than {MAX_VALUES_IN_NO_BYTES} nulls in no bytes"
+    assert reason == TAKES_TOO_MUCH
+
+
+@pytest.mark.parametrize(
+    "payment", ["int", {"type": "fixed", "name": "F", "size": 2**31}], ids=["none", "huge"]
+)
+def test_bytes_at_the_end_do_not_pay_for_nulls_before_them(payment: Json) -> None:
+    """Bytes that end too early have made the nulls by then."""
+    schema: Json = "null"
+    for level in range(30):
+        schema = a_record(schema, f"L{level - 1}" if level else "null", name=f"L{level}")
+
+    assert refusal(a_record(schema, payment)) == TAKES_TOO_MUCH
+
+
+def test_a_schema_of_too_long_a_text_is_not_parsed() -> None:
+    text = json.dumps(a_record("int") | {"doc": "x" * MAX_TEXT_CHARACTERS})
+
+    assert load_schema(text) == RefusedSchema("the schema's text has more than 1000000 characters")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        a_record(*["int"] * (MAX_CHOICES + 1)),
+        a_record({"type": "enum", "name": "E", "symbols": ["A"] * (MAX_CHOICES + 1)}),
+        a_record(["int"] * (MAX_CHOICES + 1)),
+    ],
+    ids=["fields", "symbols", "branches"],
+)
+def test_a_schema_with_too_many_of_a_kind_is_not_parsed(schema: Json) -> None:
+    assert refusal_before_parsing(schema) == (
+        "the schema has a list of more than 10000 fields, symbols or branches"
+    )
+
+
+def test_a_name_may_not_be_longer_than_the_limit() -> None:
+    assert refusal_before_parsing(a_record("int", name="N" * MAX_NAME_CHARACTERS)) is None
+    assert refusal_before_parsing(a_record("int", name="N" * (MAX_NAME_CHARACTERS + 1))) == (
+        "the schema has a name of more than 512 characters"
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,16 +215,16 @@ def test_a_fixed_type_of_no_proper_size_is_refused(size: Json) -> None:
     "schema", [None, 5, "Nowhere", {"type": "mystery"}, {"type": {"type": "string"}}, {}], ids=str
 )
 def test_what_is_no_type_is_refused(schema: object) -> None:
-    assert refusal_of(schema, {}) == "the schema has a type that cannot be decoded"
+    assert refusal_of_parsed(schema) == "the schema has a type that cannot be decoded"
 
 
 @pytest.mark.parametrize("schema", [{"type": "record"}, {"type": "record", "name": "R"}], ids=str)
 def test_a_record_without_name_or_fields_is_refused(schema: object) -> None:
-    assert refusal_of(schema, {}) == "a record has no name, or no list of fields"
+    assert refusal_of_parsed(schema) == "a record has no name, or no list of fields"
 
 
 def test_an_empty_union_is_safe_since_nothing_can_be_read_with_it() -> None:
-    assert refusal_of([], {}) is None
+    assert refusal_of_parsed([]) is None
 
 
 def test_json_nested_too_deeply_is_not_given_to_a_parser() -> None:
@@ -177,7 +239,9 @@ def test_the_marks_of_a_parsed_schema_cannot_be_smuggled_in() -> None:
 
 
 def test_a_schema_of_too_many_parts_is_not_given_to_a_parser() -> None:
-    assert refusal_before_parsing([["null"]] * 60_000) == "the schema has more than 100000 parts"
+    assert (
+        refusal_before_parsing([[["null"]] * 9_000] * 7) == "the schema has more than 100000 parts"
+    )
 
 
 def _types(children: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
@@ -213,27 +277,70 @@ SCHEMAS = st.recursive(
 ).map(lambda schema: a_record(_with_names(schema, []), name="Top"))
 
 
-def _count(value: object) -> int:
-    if isinstance(value, Mapping):
-        return 1 + sum(_count(each) for each in value.values())
-    if isinstance(value, list):
-        return 1 + sum(_count(each) for each in value)
-    return 1
+REPEATED = {
+    "empty arrays": (an_array(an_array("int")), b"\0"),
+    "empty maps": (an_array(a_map("int")), b"\0"),
+    "maps of one": (an_array(a_map("null")), b"\2\0\0"),
+    "maps of texts": (an_array(a_map("string")), b"\2\4ab\4cd\0"),
+    "numbers": (an_array("int"), b"\x7f"),
+    "doubles": (an_array("double"), b"12345678"),
+    "long-winded texts": (an_array("string"), b"\4\xc4\x80"),
+    "times": (an_array({"type": "long", "logicalType": "timestamp-millis"}), b"\x7f"),
+    "records of one": (an_array(a_record("boolean", name="I")), b"\0"),
+    "records of nulls": (an_array(a_record("int", *["null"] * 6, name="I")), b"\x7f"),
+    "records of six": (an_array(a_record(*["boolean"] * 6, name="I")), b"\0" * 6),
+    "records of eleven": (an_array(a_record(*["boolean"] * 11, name="I")), b"\0" * 11),
+    "records of 22": (an_array(a_record(*["boolean"] * 22, name="I")), b"\0" * 22),
+    "records of records": (
+        an_array(a_record(a_record(a_map("int"), name="K"), name="J")), b"\0"
+    ),
+    "fixed": (an_array({"type": "fixed", "name": "F", "size": 2}), b"ab"),
+}  # fmt: skip
 
 
-@settings(max_examples=300)
+@pytest.mark.parametrize(("field_type", "item"), REPEATED.values(), ids=REPEATED)
+def test_what_decoding_takes_stays_below_what_the_schema_says(
+    field_type: Json, item: bytes
+) -> None:
+    loaded = load_schema(json.dumps(a_record(field_type)))
+    assert isinstance(loaded, LoadedSchema)
+    count = 20_000
+    head = io.BytesIO()
+    fastavro.schemaless_writer(head, "long", count)
+    body = head.getvalue() + item * count + b"\0"
+
+    peak = peak_memory(body, loaded)
+
+    assert peak <= loaded.cost.most_bytes(len(body), 1)
+
+
+def peak_memory(body: bytes, loaded: LoadedSchema) -> int:
+    stream = io.BytesIO(body)
+    tracemalloc.start()
+    try:
+        with suppress(EOFError, LookupError, ValueError, OverflowError):
+            fastavro.schemaless_reader(stream, cast("Any", loaded.schema))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+# What the reader itself takes, and the text of an exception.
+_AROUND_THE_VALUE = 20_000
+
+
+@settings(max_examples=200)
 @given(
     SCHEMAS,
     st.binary(max_size=12)
     | st.lists(st.sampled_from([b"\x00", b"\x02", b"\x7e", b"\xfe\x01"])).map(b"".join),
 )
 def test_what_a_safe_schema_reads_is_bounded_by_its_bytes(schema: Json, body: bytes) -> None:
-    if refusal(schema) is not None:
-        return
-    stream = io.BytesIO(body)
-    try:
-        value = fastavro.schemaless_reader(stream, schema)
-    except (EOFError, IndexError, UnicodeDecodeError, TypeError):
+    loaded = load_schema(json.dumps(schema))
+    if isinstance(loaded, RefusedSchema):
         return
 
-    assert _count(value) <= MAX_VALUES_PER_BYTE * stream.tell() + MAX_VALUES_IN_NO_BYTES
+    peak = peak_memory(body, loaded)
+
+    assert peak <= loaded.cost.most_bytes(len(body), 1) + _AROUND_THE_VALUE
+    assert loaded.cost.bytes_beside <= MAX_BYTES_BESIDE

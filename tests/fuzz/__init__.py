@@ -1,0 +1,1 @@
+"""Hostile bytes for the decoder: `python -m tests.fuzz`."""
