@@ -101,26 +101,27 @@ class LeaseRenewal:
         return self._lease.holds(self._now())
 
     async def renew(self) -> bool:
-        """Have the lease run for a while, by asking once if need be; False if that failed, after a moment.
+        """Whether the lease runs; if it does not, after asking once. False also after a moment's rest.
 
-        With no coordinator in reach the answer takes about a session's time-out. Safe to cancel.
+        One that is half over is used while it is being renewed: during a revoke the reader's thread waits for our
+        uploads, and cannot ask. With no coordinator in reach the answer takes about a session's time-out. Safe to cancel.
         """
-        if self._lease.is_fresh(self._now()):
+        now = self._now()
+        if not self._lease.is_fresh(now):
+            self._ask()
+        if self._lease.holds(now):
             return True
-        await self._ask()
+        if self._asked is not None:
+            await asyncio.shield(self._asked)
         if self.holds():
             return True
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
         return False
 
-    async def _ask(self) -> None:
-        if self._asked is None:
-            anchor = self._anchor()
-            if anchor is None:
-                return
+    def _ask(self) -> None:
+        if self._asked is None and (anchor := self._anchor()) is not None:
             self._asked = asyncio.get_running_loop().create_future()
             self._commit([anchor], self._answered)
-        await asyncio.shield(self._asked)
 
     def _answered(self, _error: Exception | None) -> None:
         # What the answer proves, the reader's thread has told the lease already.

@@ -65,8 +65,10 @@ from consumer.telemetry.metrics import Metrics
 _MEBIBYTE = 2**20
 # Below it intake goes on: far enough below the budget that reading does not flap.
 _LOW_MARK = 0.7
-# A rebalance holds up the whole group, so it waits less than a stop does; also below the session's time-out.
+# A rebalance holds up the whole group, so it waits less than a stop does.
 REVOKE_DRAIN_SECONDS = 5.0
+# Of the session: a member that keeps the group waiting for longer than that is taken for dead.
+_REVOKE_DRAIN_SHARE = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ async def assemble(
     )
     consumer = consumer_properties(connection)
     lease = GroupLease(lease_seconds(consumer))
+    revoke_drain_seconds = min(REVOKE_DRAIN_SECONDS, lease.seconds * _REVOKE_DRAIN_SHARE)
 
     def commit(offsets: Sequence[CommitOffset], done: CommitDone) -> None:
         reader.commit(offsets, done)
@@ -152,12 +155,12 @@ async def assemble(
             decoder_for, settings, schemas, metrics, audiences=settings.listed_audiences
         ),
         schemas=schemas, policy=policy_from(settings), ledger=ledger, delivery=delivery, refusals=refusals,
-        budget=budget, liveintent_blocked=liveintent_blocked, drain_seconds=REVOKE_DRAIN_SECONDS,
+        budget=budget, liveintent_blocked=liveintent_blocked, drain_seconds=revoke_drain_seconds,
         metrics=metrics, now=now,
     )  # fmt: skip
     reader = RecordReader(
         properties=consumer, topics=settings.kafka_topics, first_start=settings.kafka_first_start, listener=pipeline,
-        lease=lease, loop=asyncio.get_running_loop(), metrics=metrics, drain_seconds=REVOKE_DRAIN_SECONDS,
+        lease=lease, loop=asyncio.get_running_loop(), metrics=metrics, drain_seconds=revoke_drain_seconds,
         limits=_intake_limits(budget_bytes),
     )  # fmt: skip
     pipeline.taken = reader.taken

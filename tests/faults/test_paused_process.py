@@ -30,11 +30,11 @@ def test_a_process_that_was_frozen_does_not_undo_what_was_sent_in_its_place(
         settings = {**around.settings, "EVENT_FORMAT": "json"}
         frozen = start(settings)
         eventually("it has the partition", lambda: frozen.metric("assigned_partitions"))
+        other = start(settings)
+        other.wait_until_ready()
         around.add_fault(MINTS_SLOWLY)
         write(around, enters(ANA))
         eventually("it waits for its URL", lambda: "minting" in frozen.get("/status")[1])
-        other = start(settings)
-        other.wait_until_ready()
 
         frozen.send(signal.SIGSTOP)
         eventually("the other has the partition", lambda: other.metric("assigned_partitions"))
