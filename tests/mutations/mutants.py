@@ -36,6 +36,7 @@ _UPLOADS = (
     "tests/unit/liveintent/test_lease.py",
 )
 _DIRECTORY = (
+    "tests/unit/liveintent/test_audience_choice.py",
     "tests/unit/liveintent/test_audience_directory.py",
     "tests/properties/test_directory_properties.py",
 )
