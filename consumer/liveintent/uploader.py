@@ -181,7 +181,7 @@ class Uploader:
         while not isinstance(progress.refused, AudienceRefused):
             rows = [row for row in batch.rows(*what) if row not in sent]
             is_last = len(rows) <= self._max_rows
-            part = frozenset(() if is_last and not sent else rows[: self._max_rows])
+            part = None if is_last and not sent else frozenset(rows[: self._max_rows])
             file = FileToSend(
                 batch.audience,
                 *what,
@@ -195,7 +195,7 @@ class Uploader:
             progress.note(file, await upload.run())
             if is_last:
                 return
-            sent |= part
+            sent |= part or set()
 
     def _shower(
         self, audience: AudienceKey, what: tuple[Action, IdentifierType], *, rows: int
@@ -245,13 +245,13 @@ class _Once:
 
 
 def _rows_of(
-    batch: UploadBatch, what: tuple[Action, IdentifierType], part: frozenset[str]
+    batch: UploadBatch, what: tuple[Action, IdentifierType], part: frozenset[str] | None
 ) -> Callable[[], list[str]]:
-    """The rows of one file, as of whenever it is asked. An empty `part` means all of them.
+    """The rows of one file, as of whenever it is asked. No `part` means all of them.
 
     A part stays what it was while rows are released: a later row moving up would end in two files, or in none.
     """
-    if not part:
+    if part is None:
         return partial(batch.rows, *what)
     return lambda: [row for row in batch.rows(*what) if row in part]
 

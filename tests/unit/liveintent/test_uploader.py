@@ -185,6 +185,19 @@ async def test_rows_released_between_two_parts_take_no_other_row_with_them() -> 
     assert {row for file in bench.liveintent.files for row in file.rows} == set(rows)
 
 
+async def test_nothing_is_sent_again_when_the_rest_of_a_large_batch_is_released() -> None:
+    bench = Bench(policy=UploadPolicy(max_rows_per_upload=4))
+    rows = hashes(10)
+    batch = Batch({ADD: list(rows)})
+    task = bench.start(batch)
+    await bench.time.run_until(5)
+    batch.held[ADD] = rows[:4]
+
+    assert await bench.time.run(_result(task)) == Finished()
+
+    assert [file.rows for file in bench.liveintent.files] == [rows[:4]]
+
+
 async def test_rows_released_before_the_put_are_not_sent() -> None:
     bench = Bench()
     rows = hashes(3)
