@@ -31,6 +31,7 @@ settings.register_profile(
 settings.register_profile(
     "soak",
     LOADED_MACHINE,
+    derandomize=False,  # said, because hypothesis's own default is another where the variable CI is set
     max_examples=100 * SOAK_TIMES,
     stateful_step_count=100,
     print_blob=True,

@@ -154,6 +154,8 @@ class Directories(RuleBasedStateMachine):
 
     @rule(key=KEYS, later=st.sampled_from([0.0, 700.0, 4000.0]))
     def one_is_needed_again_that_was_renamed(self, key: AudienceKey, later: float) -> None:
+        self.ask(self.replica(0), key)
+        self.wait(30.0)
         for row in self.world.named(key):
             self.rename(row.id, "renamed")
         self.wait(later)
@@ -348,7 +350,7 @@ class Directories(RuleBasedStateMachine):
         else:
             # Who knows one that was renamed goes on with it; nobody else may use, or find, any.
             rows = [self.world.rows[each] for each in used if not isinstance(each, AudienceRefused)]
-            assert all(row.name != key and row.status == ACTIVE for row in rows)
+            assert all(row.name != key and usable([row]) for row in rows)
 
 
 def seen(memory: Memory) -> list[AudienceRow]:

@@ -219,7 +219,12 @@ async def test_brokers_that_are_gone_are_told(embedded_kafka: EmbeddedKafka) -> 
         await world.produce(map(enters, PEOPLE))
         await world.all_committed(len(PEOPLE))
         await asyncio.to_thread(embedded_kafka.set_broker_down)
-        seen = await once(service, lambda seen: "Kafka" in seen.answer, why="Kafka is the reason")
+        # Readiness and the status page are two requests: both have to have seen it.
+        seen = await once(
+            service,
+            lambda seen: "Kafka" in seen.answer and "Kafka" in seen.remarks,
+            why="Kafka is the reason",
+        )
         live = (await service.get("/livez"))[0]
         await asyncio.to_thread(embedded_kafka.set_broker_up)
         after = await at_last(world, service)
