@@ -18,12 +18,13 @@ EVENTS ?= 20000
 ifndef SEED
 SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
 endif
+FUZZ_INPUTS ?= 50000
 SOAK_SEEDS ?= 10
 SOAK_SECONDS ?= 60
 SOAK_KAFKA ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka test-metrics mutants soak coverage coverage-floors lint format bench lock pictures clean
+.PHONY: help demo test test-kafka test-metrics mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench lock pictures clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -43,10 +44,18 @@ test-metrics: $(VENV)/.dev ## Have promtool check what /metrics says (needs Prom
 mutants: $(VENV)/.dev ## Break the correctness core in small, listed ways, and show that the tests see each
 	@$(BIN)/python -m tests.mutations
 
-soak: $(VENV)/.dev ## Look for new failures: long state machines, a million fuzz inputs, then crashes (SEED, SOAK_SEEDS, SOAK_SECONDS, SOAK_KAFKA)
+fuzz: $(VENV)/.fuzz ## Give the decoder hostile bytes: by a grammar, then led by coverage (SEED, FUZZ_INPUTS)
+	@$(BIN)/python -m tests.fuzz --inputs $(FUZZ_INPUTS) --seed $(SEED)
+	@$(BIN)/python -m tests.fuzz.guided --inputs $(FUZZ_INPUTS) --seed $(SEED)
+
+soak: FUZZ_INPUTS = 1000000
+soak: soak-properties fuzz soak-crashes ## Look for new failures: long state machines, two million fuzz inputs, then crashes (SEED, SOAK_SEEDS, SOAK_SECONDS, SOAK_KAFKA)
+
+soak-properties: $(VENV)/.dev
 	@echo "Seed $(SEED): SEED=$(SEED) make soak does the same again."
 	@HYPOTHESIS_PROFILE=soak $(PYTEST) tests/properties -n $(WORKERS) --timeout 7200 --hypothesis-seed=$(SEED)
-	@$(BIN)/python -m tests.fuzz --inputs 1000000 --seed $(SEED)
+
+soak-crashes: $(VENV)/.dev
 	@$(BIN)/python -m tests.crash --seed $(SEED) --seeds $(SOAK_SEEDS) --seconds $(SOAK_SECONDS) --kafka $(SOAK_KAFKA)
 
 coverage: export PYTEST_ADDOPTS = $(MEASURED)
@@ -69,9 +78,10 @@ format: $(VENV)/.dev ## Put the code into its format
 bench: $(VENV)/.dev ## Measure decode, ledger and lanes
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only --timeout 600
 
-lock: $(VENV)/.dev ## Resolve the dependencies anew into the two lock files
+lock: $(VENV)/.dev ## Resolve the dependencies anew into the lock files
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --group dev --output-file requirements-dev.lock pyproject.toml
+	@$(COMPILE) --group pyproject.toml:fuzz --output-file requirements-fuzz.lock
 
 pictures: $(VENV)/.dev ## Make the README's pictures anew (needs Chromium)
 	@$(BIN)/python -m tests.repo.make_pictures
@@ -92,4 +102,8 @@ $(VENV)/.runtime: $(VENV)/bin/python requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev requirements-fuzz.lock
+	@$(PIP) install --require-hashes -r requirements-fuzz.lock
 	@touch $@

@@ -231,15 +231,19 @@ class AudienceDirectory:
         # Already old, so that a cancel here leads to another look at the name.
         self._known[key] = _Known(row.id, -math.inf, -math.inf)
 
-        def is_listed(rows: Sequence[AudienceRow]) -> bool:
-            return any(listed.id == row.id for listed in rows)
+        seen: Sequence[AudienceRow] = [row]
 
-        rows = await self._search_until(row.name, is_listed, at_once=(0.0,))
-        if isinstance(rows, Unreadable):
-            rows = []
-        return await self._existing(
-            key, row.name, rows if is_listed(rows) else [*rows, row]
-        ) or _Undecided(f"{row.name} was deleted as soon as it was created.")
+        def is_listed(rows: Sequence[AudienceRow]) -> bool:
+            nonlocal seen
+            listed = any(each.id == row.id for each in rows)
+            seen = rows if listed else [*rows, row]
+            return listed
+
+        # Should later searches be refused, what an earlier one showed still counts.
+        await self._search_until(row.name, is_listed, at_once=(0.0,))
+        return await self._existing(key, row.name, seen) or _Undecided(
+            f"{row.name} was deleted as soon as it was created."
+        )
 
     async def _search_until(
         self,

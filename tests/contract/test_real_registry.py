@@ -124,7 +124,7 @@ async def test_an_address_without_the_path_of_the_api_is_called_no_registry(
     assert "/apis/ccompat/v7" in (found.advice or "")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(280 + int(OUTAGE_SECONDS))
 async def test_a_registry_that_restarts_under_a_running_service_costs_nothing(
     real_registry: RealRegistry, real_kafka: RealKafka
 ) -> None:

@@ -1,7 +1,7 @@
 """A number of inputs, one after the other, and what became of them.
 
 Inputs come in rounds: a schema, and some hundred values of it, sound and damaged, in every framing; and besides
-JSON, schemas and registry answers. A round is drawn from the seed and its own number alone, so it can be run again
+JSON, schemas, mappings and registry answers. A round is drawn from the seed and its own number alone, so it can be run again
 by itself. What made an outcome that its round had not seen is damaged further.
 """
 
@@ -14,9 +14,10 @@ from random import Random
 from traceback import format_exc
 
 from consumer.choices import EventFormat
+from consumer.segment.mapping.reading import preset_names, preset_text
 from tests.fuzz.damage import damaged
 from tests.fuzz.schema_grammar import SchemaGrammar
-from tests.fuzz.targets import Target, outcome_of_answer, outcome_of_schema
+from tests.fuzz.targets import Target, outcome_of_answer, outcome_of_mapping, outcome_of_schema
 from tests.fuzz.value_grammar import JsonGrammar, ValueGrammar, zigzag
 
 INPUTS_PER_ROUND = 250
@@ -109,7 +110,7 @@ class Campaign:
 def _inputs(random: Random) -> Iterator[_Input]:
     """The inputs of a round, without end."""
     schema_text = SchemaGrammar(random).schema()
-    target = Target(schema_text)
+    target = Target(schema_text, mapping=random.choice(preset_names()))
     values = ValueGrammar(schema_text, random)
     texts = JsonGrammar(random)
     while True:
@@ -118,6 +119,9 @@ def _inputs(random: Random) -> Iterator[_Input]:
             yield _Input("schema", _maybe_damaged(schema_text.encode(), random), outcome_of_schema)
         elif choice < 0.07:
             yield _answer(schema_text, random)
+        elif choice < 0.09:
+            text = preset_text(random.choice(preset_names())).encode()
+            yield _Input("mapping", _maybe_damaged(text, random), outcome_of_mapping)
         elif choice < 0.35:
             yield _record(target, random, EventFormat.JSON, texts.text())
         elif choice < 0.40:

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 
 from consumer.audience.membership import AudienceKey
 from consumer.choices import EventFormat
+from consumer.errors import SettingsError
 from consumer.record import IgnoreReason, Rejected
 from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
 from consumer.segment.framing import RegistryId, SchemaRef
+from consumer.segment.mapping.compiling import MappedEvents
+from consumer.segment.mapping.reading import DEFAULT_PRESET, load_mapping, parse_mapping
 from consumer.segment.membership_policy import MembershipPolicy
 from consumer.segment.membership_rules import Origin
 from consumer.segment.record_reading import read_record
@@ -38,11 +41,17 @@ class OneSchema:
 class Target:
     """Decodes values of every format with one schema, and tells the outcome of each."""
 
-    def __init__(self, schema_text: str) -> None:
+    def __init__(self, schema_text: str, *, mapping: str = DEFAULT_PRESET) -> None:
         self.schema = load_schema(schema_text)
         bare = self.schema if isinstance(self.schema, LoadedSchema) else _EMPTY
+        mapped = MappedEvents(load_mapping(mapping), audiences=POLICY.audiences)
         self._decoders: Mapping[EventFormat, EventDecoder] = {
-            each: EventDecoder(event_format=each, schemas=OneSchema(self.schema), bare_schema=bare)
+            each: EventDecoder(
+                event_format=each,
+                schemas=OneSchema(self.schema),
+                bare_schema=bare,
+                mapping=mapped,
+            )
             for each in EventFormat
         }
 
@@ -72,6 +81,18 @@ def outcome_of_schema(text: bytes) -> str:
     return f"schema loaded, {schema.cost.bytes_per_byte} bytes per byte at most"
 
 
+def outcome_of_mapping(text: bytes) -> str:
+    """What becomes of a mapping file that somebody wrote, and of an event that is read by it."""
+    try:
+        mapping = parse_mapping(text.decode("utf-8", "replace"), "fuzz")
+        mapped = MappedEvents(mapping, audiences=POLICY.audiences)
+    except SettingsError:
+        return "mapping refused"
+    except ValueError:
+        return "mapping refused: two audiences of one name"
+    return f"mapping used: {type(mapped.read(_AN_EVENT)).__name__}"
+
+
 def outcome_of_answer(status: int, content: bytes) -> str:
     """What becomes of an answer of the registry, and of the schema that may be in it."""
     answer = understood("/schemas/ids/1", status, {}, content)
@@ -88,6 +109,14 @@ def _sentence(detail: str) -> str:
     return _NUMBERS.sub("N", detail.partition(":")[0].partition("; ")[0])[:70]
 
 
+_AN_EVENT = {
+    "messageId": "m-1",
+    "type": "identify",
+    "timestamp": "2026-11-23T10:00:00Z",
+    "receivedAt": 1_768_000_000_000,
+    "traits": {"email": "ana@example.com", "vip_customers": True},
+    "context": '{"personas": {"computation_class": "audience", "computation_key": "vip_customers"}}',
+}
 _loaded = load_schema('{"type": "record", "name": "Empty", "fields": []}')
 assert isinstance(_loaded, LoadedSchema)
 _EMPTY = _loaded

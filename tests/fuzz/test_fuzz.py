@@ -25,6 +25,7 @@ def test_the_inputs_reach_every_kind_of_outcome() -> None:
     for kind in (
         "changes", "ignored no_membership", "schema needed", "rejected undecodable: EOFError", "rejected refused_schema: ",
         "rejected invalid_event: ", "schema loaded", "schema refused: ", "registry: Found", "registry: Unavailable",
+        "mapping refused", "mapping used: SegmentEvent",
     ):  # fmt: skip
         assert any(outcome.startswith(kind) for outcome in outcomes), kind
 

@@ -10,6 +10,7 @@ from consumer.audience.batch import Pending
 from consumer.audience.membership import Action, IdentifierType
 from consumer.choices import DeliveryAck
 from consumer.kafka.offset_ledger import CommitOffset, Entry, PartitionId
+from consumer.record import source_of
 from tests.properties.core_process import Process, Upload
 from tests.properties.promise import Promise, member_of
 from tests.properties.segment_log import UNDECODABLE, Logged, SegmentLog
@@ -119,6 +120,8 @@ class CoreWorld:
         for pending in busy:
             if pending.part.partition == partition:
                 self._promise.forget(member_of(pending.change))
+        # Nor does what was sent of the partition count any more: somebody else may send older changes meanwhile.
+        self._promise.forget_what_came_from(source_of(*partition))
 
     def kill(self) -> None:
         """And start another, which remembers nothing."""

@@ -87,6 +87,10 @@ class World:
         row = None if audience is None else self.rows.get(audience)
         return DELETED if row is None else row.status
 
+    def is_named(self, audience: AudienceId | None, name: str) -> bool:
+        row = None if audience is None else self.rows.get(audience)
+        return row is not None and row.name == name
+
     def searchable(self) -> list[AudienceRow]:
         now = self.time.seconds
         return [row for row in self.rows.values() if self.searchable_at[row.id] <= now]
@@ -153,7 +157,8 @@ class Line:
 
     def forget_everything(self) -> None:
         self.memory: dict[AudienceKey, Memory] = {}
-        self.shown: dict[AudienceId, tuple[float, AudienceRow | None]] = {}
+        self.shown: dict[tuple[AudienceKey, AudienceId], tuple[float, AudienceRow | None]] = {}
+        """What it last saw of an audience, and when, as it looked for the one of that name."""
 
     async def search_v2(
         self, account: Account, *, name: str | None, cursor: str | None
@@ -188,7 +193,7 @@ class Line:
     async def get(self, audience: AudienceId) -> Decided[AudienceRow]:
         await self._pause()
         row = self._world.rows.get(audience)
-        self.shown[audience] = self._time.seconds, row
+        self.shown[KEY.get(), audience] = self._time.seconds, row
         await self._pause()
         return NotFound() if row is None else Success(row)
 
@@ -200,7 +205,7 @@ class Line:
         if audience not in self._world.rows:
             return NotFound()
         row = self._world.change(audience, status=ACTIVE)
-        self.shown[audience] = self._time.seconds, row
+        self.shown[KEY.get(), audience] = self._time.seconds, row
         return Success(row)
 
     def of(self, key: AudienceKey) -> Memory:
@@ -221,7 +226,7 @@ class Line:
         memory.is_settled = True
         memory.created[row.id] = row
         memory.proper.add(row.id)
-        self.shown[row.id] = self._time.seconds, row
+        self.shown[KEY.get(), row.id] = self._time.seconds, row
         return Success(row)
 
     def _may_create(self, memory: Memory, name: str) -> None:
@@ -236,7 +241,9 @@ class Line:
         ours = (
             [*memory.created, memory.used] if self._is_shown_active(memory.used) else memory.created
         )
-        alive = [each for each in ours if self._world.status_of(each) == ACTIVE]
+        # One that was renamed, and that another has taken the place of, is no more in the way.
+        known = [each for each in ours if each == memory.used or self._world.is_named(each, name)]
+        alive = [each for each in known if self._world.status_of(each) == ACTIVE]
         found = {
             "created beside what the search showed": bool(usable(look.rows))
             or ARCHIVED in statuses,
@@ -250,7 +257,7 @@ class Line:
         self._world.breaches += [f"{name}: {what}" for what, happened in found.items() if happened]
 
     def _is_shown_active(self, audience: AudienceId | None) -> bool:
-        _, row = self.shown.get(audience or AudienceId(0), (0.0, None))
+        _, row = self.shown.get((KEY.get(), audience or AudienceId(0)), (0.0, None))
         return row is not None and row.status == ACTIVE
 
     async def _page(self, page: int, name: str | None) -> list[AudienceRow] | None:
@@ -277,7 +284,7 @@ class Line:
         memory.pages += proper
         memory.listed.update(row.id for row in proper)
         memory.proper.update(row.id for row in proper)
-        self.shown.update((row.id, (now, row)) for row in shown)
+        self.shown.update(((key, row.id), (now, row)) for row in proper)
         if page * PAGE_SIZE >= len(rows):
             # One that moves between two pages may be shown twice.
             last = {row.id: row for row in memory.pages}

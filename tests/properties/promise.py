@@ -60,16 +60,27 @@ class Promise:
         member = member_of(change)
         standing = self.standings.get(member)
         if self.blocks(member, change):
-            if standing is not None and standing.newest == change:
-                standing.ends = frozenset({False, True})  # sent by a process that did not know
+            if standing is not None and standing.newest.message_id == change.message_id:
+                # Perhaps sent by a process that did not know. Offered again, it makes good for what was forgotten.
+                self.standings[member] = Standing(change, frozenset({False, True}))
             return
-        if standing is None or is_newer(change, standing.newest) or change == standing.newest:
+        if standing is None or is_newer(change, standing.newest) or self._stands(change, standing):
             ends = frozenset({change.action is Action.ADD})
             self.standings[member] = Standing(change, ends)
         elif self.known.get(member) != standing.newest:
             standing.excused = True
         if member not in self.known or is_newer(change, self.known[member]):
             self.known[member] = change
+
+    def _stands(self, change: MembershipChange, standing: Standing) -> bool:
+        """Whether it is the newest, offered again to a process that knows nothing newer.
+
+        A message has the version of the copy that a process was offered first, which may be another one this time.
+        """
+        known = self.known.get(member_of(change))
+        return change.message_id == standing.newest.message_id and not (
+            known is not None and is_newer(known, change)
+        )
 
     def withhold(self, change: MembershipChange) -> None:
         """Consent refused this ADD."""
@@ -88,20 +99,25 @@ class Promise:
     def dropped(self, change: MembershipChange) -> None:
         """This ADD waited, and will not be sent: a newer one was refused."""
         member, change = member_of(change), self.first_copy(change)
-        if self.standings[member].newest == change:
+        if self.standings[member].newest.message_id == change.message_id:
             self.standings[member].ends = frozenset({False, True})
         self.forget(member)
 
     def dead_lettered(self, change: MembershipChange) -> None:
         """Nothing is promised until it, or a newer one, is offered again."""
         member, change = member_of(change), self.first_copy(change)
-        if self.standings[member].newest == change:
+        if self.standings[member].newest.message_id == change.message_id:
             self.standings[member].excused = True
             self.forget(member)
 
     def forget(self, member: Member) -> None:
         self.known.pop(member, None)
         self._first.pop(member, None)
+
+    def forget_what_came_from(self, source: str) -> None:
+        for member, change in list(self.known.items()):
+            if change.version.source == source:
+                self.forget(member)
 
     def see(self, latest: LatestState, *, busy: set[Member]) -> None:
         """Look at what the guard forgot for lack of room: one hash of an email is enough to be known.

@@ -38,6 +38,8 @@ NAMES = [AudienceKey("spring_buyers"), AudienceKey("vip")]
 STRANGERS = [Account(7002, 84), Account(7001, 101)]
 LAGS = [0.0, 3.0, 30.0, 100.0, 500.0, 2000.0]
 LAG_MAX = max(LAGS)
+SEARCH_CALLS = 4
+"""Pages of one search, at most, with the odd look by id."""
 
 Resolved = AudienceId | AudienceRefused
 
@@ -96,11 +98,13 @@ class Directories(RuleBasedStateMachine):
         self.time = VirtualTime()
         self.world = World(self.time)
         self.policy = DirectoryPolicy()
+        self.slowest = 0.0
         self.replicas: list[Replica] = []
 
     @initialize(count=st.integers(2, 3), policy=POLICIES, delays=DELAYS)
     def start(self, count: int, policy: DirectoryPolicy, delays: list[float]) -> None:
         self.policy = policy
+        self.slowest = max(delays)
         self.replicas = [Replica(self.world, policy, delays) for _ in range(count)]
 
     def replica(self, number: int) -> Replica:
@@ -183,6 +187,7 @@ class Directories(RuleBasedStateMachine):
         replica.directory.forget(key)
         if key not in replica.asking and (memory := replica.line.memory.get(key)) is not None:
             memory.must_look_after = self.time.seconds
+            memory.created.pop(memory.used or AudienceId(0), None)  # gone, for all it knows
 
     @rule(number=REPLICAS, key=KEYS, seconds=SECONDS)
     def a_batch_is_cancelled(self, number: int, key: AudienceKey, seconds: float) -> None:
@@ -282,12 +287,15 @@ class Directories(RuleBasedStateMachine):
 
     def expect_to_be_usable(self, replica: Replica, key: AudienceKey, used: AudienceId) -> None:
         memory = replica.line.of(key)
-        shown_at, row = replica.line.shown[used]
+        shown_at, row = replica.line.shown[key, used]
         assert used in memory.proper, "another's, or spelled otherwise"
         assert row is not None, "gone"
         assert row.status not in {ARCHIVED, DELETED}, "archived or deleted"
-        # A new audience counts as looked at while no search shows it yet.
-        fresh_seconds = self.policy.recheck_seconds + sum(self.policy.settle_waits_seconds)
+        # A new audience counts as looked at while no search shows it yet; every search has pages, and each its time.
+        settling = sum(
+            each + SEARCH_CALLS * self.slowest for each in (0.0, *self.policy.settle_waits_seconds)
+        )
+        fresh_seconds = self.policy.recheck_seconds + settling
         assert self.time.seconds - shown_at < fresh_seconds, "not looked at for long"
         assert shown_at >= memory.must_look_after, "not looked up anew"
         if found := usable(seen(memory)):

@@ -207,7 +207,7 @@ class World:
         sending = SENDING.get()
         rows = tuple(content.decode().splitlines())
         self._expect_nothing_open(sending, audience, request, rows=rows)
-        self._expect_an_end(sending, asked_kind(request), rows)
+        self._expect_an_end(sending, audience, request, rows=rows)
         if any(file.url == url.url for file in self.files):
             self.breaches.append("a URL was used twice")
         now, life = self.time.seconds, self.lives.popleft() if self.lives else Life()
@@ -302,16 +302,24 @@ class World:
                     f"{file.kind} of {file.sending.number} is unfinished"
                 )
 
-    def _expect_an_end(self, sending: Sending, kind: Kind, rows: Sequence[str]) -> None:
-        """A file is sent again so often after an Error, and once after it was not listed."""
+    def _expect_an_end(
+        self, sending: Sending, audience: AudienceId, request: UploadRequest, *, rows: Sequence[str]
+    ) -> None:
+        """A file is sent again so often after an Error, and once after it was not listed; in one audience."""
         files = [
             file
             for file in self.files
-            if file.sending is sending and file.kind == kind and set(rows) & set(file.rows)
+            if file.sending is sending
+            and file.audience == audience
+            and file.kind == asked_kind(request)
+            and set(rows) & set(file.rows)
         ]
-        lost = sum(file.was_lost and file.certain for file in files)
+        # One that was found again as an Error may be sent again for that.
+        lost = sum(file.is_lost and file.certain for file in files)
         errors = sum(not file.was_lost and file.life.end == "Error" for file in files)
-        if lost > 1:
+        # An Error of one whose storing was never confirmed passes for an Error of the one sent in its place.
+        mistaken = sum(not file.certain and file.life.end == "Error" for file in files)
+        if lost > 1 + mistaken:
             self.breaches.append("sent again although it was lost twice")
         if errors > TIMES.error_attempts:
             self.breaches.append("sent again although it had ended with Error often enough")

@@ -17,6 +17,7 @@ from consumer.sandbox.segment_encoders import (
     as_json,
     guid_header,
     id_header,
+    segment_event_schema,
 )
 from consumer.segment.schemas import default_schemas_directory
 from tests.kafka_cluster import KafkaCluster
@@ -26,6 +27,7 @@ from tests.scenarios.harness import World, eventually, running_service
 from tests.segment_events import Fields
 
 OUR_SCHEMA = str(default_schemas_directory() / "segment_event.v1.avsc")
+OUR_RECORD = "segment_liveintent.v1.SegmentEvent"
 PEOPLE = emails(4)
 
 
@@ -98,6 +100,24 @@ async def test_all_framings_but_bare_avro_can_be_told_apart_on_one_topic(
 
         assert world.liveintent.members(VIP) == rows_of(people[: len(told_apart)])
         assert service.books.dead_lettered == {}
+
+
+async def test_a_record_of_a_name_that_is_not_listed_is_dead_lettered(
+    kafka_cluster: KafkaCluster,
+) -> None:
+    stranger = {**segment_event_schema(), "name": "Stranger"}
+    async with running_service(
+        kafka_cluster, event_format="avro-confluent", EVENT_RECORD_NAMES=OUR_RECORD
+    ) as (world, service):
+        strange_id = world.registry.register(f"{world.topic}-value", stranger)
+        await world.produce_records(
+            NewRecord(None, as_avro_confluent(enters(person), schema_id))
+            for person, schema_id in zip(PEOPLE, [strange_id, *[world.schema_id] * 3], strict=True)
+        )
+        await world.all_committed(len(PEOPLE))
+
+        assert service.books.dead_lettered == {RejectReason.REFUSED_SCHEMA: 1}
+        assert world.liveintent.members(VIP) == rows_of(PEOPLE[1:])
 
 
 async def test_a_file_of_many_events_is_one_record_whose_last_word_counts(

@@ -30,7 +30,7 @@ def load_mapping(name_or_path: str) -> EventMapping:
     Raises SettingsError with one sentence for each thing that is wrong.
     """
     if name_or_path in preset_names():
-        return parse_mapping(_preset(name_or_path), name_or_path)
+        return parse_mapping(preset_text(name_or_path), name_or_path)
     if not name_or_path.endswith(_SUFFIX):
         raise SettingsError(
             [
@@ -57,7 +57,8 @@ def parse_mapping(text: str, name: str) -> EventMapping:
         ) from None
 
 
-def _preset(name: str) -> str:
+def preset_text(name: str) -> str:
+    """The TOML of a mapping that comes with the program."""
     return (_PRESETS / f"{name}{_SUFFIX}").read_text("utf-8")
 
 
@@ -80,7 +81,9 @@ def _with_what_it_extends(
                 f"the mapping {name}: extends must be one of {', '.join(preset_names())}, not {base!r}."
             ]
         )
-    below = _with_what_it_extends(_tables(_preset(base), base), base, extended=(*extended, base))
+    below = _with_what_it_extends(
+        _tables(preset_text(base), base), base, extended=(*extended, base)
+    )
     return _merged(below, tables)
 
 

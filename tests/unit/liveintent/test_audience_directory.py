@@ -321,6 +321,20 @@ async def test_an_audience_our_create_lost_the_race_to_is_used_instead() -> None
     assert len(bench.liveintent.audiences) == 2
 
 
+async def test_an_earlier_rival_that_was_seen_once_is_used_although_every_later_search_is_refused() -> (
+    None
+):
+    bench = Bench()
+    bench.liveintent.search_lag_seconds = lambda: 10_000.0
+    rival = bench.liveintent.add(KEY, lag_seconds=0.5)
+    resolving = asyncio.create_task(bench.directory.resolve(KEY))
+    await bench.time.run_until(2)
+    bench.liveintent.refuse_search = bench.liveintent.refuse_list = True
+    await bench.time.run_until(100)
+
+    assert await resolving == rival.id
+
+
 async def test_a_created_audience_no_search_ever_shows_is_used_all_the_same() -> None:
     bench = Bench()
     bench.liveintent.search_lag_seconds = lambda: 10_000.0
