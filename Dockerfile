@@ -16,9 +16,14 @@ RUN /opt/segment-liveintent/bin/pip install --no-deps . \
     && /opt/segment-liveintent/bin/pip uninstall --yes pip setuptools
 
 FROM ${BASE_IMAGE}
+# What a registry shows of the image: --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD)
+ARG VERSION=unknown
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="segment-liveintent" \
       org.opencontainers.image.description="Keeps LiveIntent's custom audiences in step with Segment's, from events on Kafka." \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/segment-liveintent /opt/segment-liveintent
 # Numeric, so that Kubernetes can verify runAsNonRoot. Nothing is written: a read-only root file system works.
 USER 10001:10001

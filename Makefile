@@ -14,6 +14,8 @@ WORKERS ?= 4
 # pytest options that make a run one for `coverage-floors`.
 MEASURED := --cov --cov-branch --cov-report=
 EVENTS ?= 20000
+SBOM ?= build/sbom.cdx.json
+CYCLONEDX := 7.5.0
 # What `soak` looks into: the same seed does the same again.
 ifndef SEED
 SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
@@ -24,7 +26,7 @@ SOAK_SECONDS ?= 60
 SOAK_KAFKA ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka test-metrics mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench lock pictures clean
+.PHONY: help demo test test-kafka test-metrics mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench lock sbom image pictures clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -82,6 +84,14 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew into the lock files
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --group dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --group pyproject.toml:fuzz --output-file requirements-fuzz.lock
+
+sbom: $(VENV)/.dev ## Write the software bill of materials of what is locked (SBOM=FILE)
+	@mkdir -p "$(dir $(SBOM))"
+	@PYTHONWARNINGS=ignore $(BIN)/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX) cyclonedx-py requirements requirements.lock \
+		--pyproject pyproject.toml --short-PURLs --output-reproducible --output-file "$(SBOM)"
+
+image: ## Build the image and run it, without a docker engine (Debian, as root)
+	@tests/image/build_without_docker.sh
 
 pictures: $(VENV)/.dev ## Make the README's pictures anew (needs Chromium)
 	@$(BIN)/python -m tests.repo.make_pictures

@@ -69,7 +69,7 @@ def commit_as_member(kafka: Cluster, offsets: Mapping[int, int], *, topic: str =
         consumer.close()
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 15.0, why: str = "") -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 45.0, why: str = "") -> None:
     """Wait for the condition; fails by name when it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -61,17 +61,40 @@ rm -rf --one-file-system "$work/base"
 say "building the image"
 # The certificates of this machine, for pip: it may reach its index through a proxy.
 builder build --quiet --isolation chroot --volume /etc/ssl/certs:/etc/ssl/certs:ro \
-  --build-arg "BASE_IMAGE=$base" --tag "$image" "$root" >"$work/build.log" 2>&1 ||
+  --build-arg "BASE_IMAGE=$base" --build-arg VERSION=1.2.3 --build-arg REVISION=abc123 --tag "$image" "$root" >"$work/build.log" 2>&1 ||
   { tail -n 40 "$work/build.log" >&2; fail "the image does not build"; }
 
 say "looking at it"
 [[ $(builder inspect --type image --format '{{.OCIv1.Config.User}}' "$image") == 10001:10001 ]] ||
   fail "the user is not the numeric 10001:10001"
+builder inspect --type image --format '{{range $k, $v := .OCIv1.Config.Labels}}{{$k}}={{$v}}{{"\n"}}{{end}}' "$image" \
+  >"$work/labels.txt"
+for label in version=1.2.3 revision=abc123 licenses=Apache-2.0; do
+  grep -qx "org.opencontainers.image.$label" "$work/labels.txt" || fail "it is not labelled $label"
+done
+builder inspect --type image --format '{{json .OCIv1}}' "$image" >"$work/history.json"
+! grep -Eiq 'api.?key|password|token|secret|index-url|://[^/"]*@' "$work/history.json" ||
+  fail "its history or its environment speaks of a secret"
 in_image --entrypoint python3 "$image" -c '
 import importlib.util, os, sys
 assert (os.getuid(), os.getgid()) == (10001, 10001), "another user runs it"
 assert not importlib.util.find_spec("tests"), "the tests are in the image"
+assert not importlib.util.find_spec("pip"), "an installer is in the image"
 ' || fail "what is inside"
+
+say "comparing it with the bill of materials"
+in_image --entrypoint python3 "$image" -c '
+from importlib.metadata import distributions
+print(*sorted(each.name.lower().replace("_", "-") + "==" + each.version for each in distributions()), sep="\n")
+' | grep -v '^segment-liveintent==' >"$work/installed.txt"
+make --silent -C "$root" sbom SBOM="$work/sbom.json" >"$work/sbom.log" 2>&1 || { tail -n 20 "$work/sbom.log" >&2; fail "make sbom"; }
+python3 - "$work/sbom.json" "$work/installed.txt" <<'P' || fail "the bill of materials is not what is installed"
+import json, sys
+listed = {f"{each['name'].lower().replace('_', '-')}=={each['version']}" for each in json.load(open(sys.argv[1]))["components"]}
+installed = set(open(sys.argv[2]).read().split())
+# The lock is for every platform and Python; what is installed must be in it, and without exception.
+assert installed and installed <= listed, installed - listed
+P
 
 say "running it"
 in_image "$image" --help >/dev/null || fail "--help"
@@ -91,6 +114,26 @@ for _ in $(seq 100); do
 done
 engine stop --time 10 stopped >/dev/null
 [[ $(engine inspect stopped --format '{{.State.ExitCode}}') == 0 ]] || fail "SIGTERM does not end it with 0"
+
+say "running the service, with Kafka and LiveIntent out of reach"
+engine run --detach --name service "${confined[@]}" \
+  --env LIVEINTENT_URL=http://127.0.0.1:9 --env LIVEINTENT_API_KEY=made-up --env LIVEINTENT_ACCOUNT_ID=7001 \
+  --env LIVEINTENT_DATA_PROVIDER_ID=84 --env LIVEINTENT_AUDIENCES=vip --env KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9 \
+  --env KAFKA_TOPICS=events --env KAFKA_GROUP_ID=image --env KAFKA_FIRST_START=earliest --env EVENT_FORMAT=json \
+  "$image" >/dev/null
+alive() {
+  engine exec service python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:8080/livez", timeout=5).status)'
+}
+for _ in $(seq 60); do
+  [[ $(alive 2>/dev/null) == 200 ]] && break
+  sleep 0.5
+done
+[[ $(alive) == 200 ]] || { engine logs service >&2; fail "it does not serve /livez"; }
+engine stop --time 30 service >/dev/null
+[[ $(engine inspect service --format '{{.State.ExitCode}}') == 0 ]] ||
+  { engine logs service >&2; fail "SIGTERM does not end the service with 0"; }
+engine logs service >"$work/service.log" 2>&1
+! grep -q made-up "$work/service.log" || fail "it printed its secret"
 
 size() { builder images --format '{{.Size}}' "$1"; }
 say "the image is fine: $(size "$image"), of which the base is $(size "$base")"

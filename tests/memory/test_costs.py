@@ -9,7 +9,7 @@ from tests.memory.shapes import SHAPES
 REMEMBERED_VALUE_BYTES = 600
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", [*SHAPES, "finished behind an unfinished one"])
 def test_a_record_takes_no_more_memory_than_the_budget_is_charged_for_it(name: str) -> None:
     cost = cost_of(name)
@@ -17,7 +17,7 @@ def test_a_record_takes_no_more_memory_than_the_budget_is_charged_for_it(name: s
     assert cost.peak_bytes <= cost.charged_bytes
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", ["remembered value, of an email", "remembered value, of a device"])
 def test_what_is_remembered_of_a_member_takes_no_more_memory_than_is_stated(name: str) -> None:
     cost = cost_of(name)

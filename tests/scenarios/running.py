@@ -20,7 +20,7 @@ T = TypeVar("T")
 HURRY = 20
 """How many of LiveIntent's seconds pass in one of ours: back-off, polls and deadlines are minutes in real life."""
 LOOK_AGAIN_SECONDS = 0.02
-EVENTUALLY_SECONDS = 20.0
+EVENTUALLY_SECONDS = 45.0
 STOP_SECONDS = 30.0
 
 

@@ -35,7 +35,7 @@ def registry_time_is_hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "PatientRegistry", partial(PatientRegistry, now=now, sleep=sleep))
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(150)
 async def test_five_minutes_without_a_registry_and_a_new_version_meanwhile_cost_nothing(
     kafka_cluster: KafkaCluster,
 ) -> None:

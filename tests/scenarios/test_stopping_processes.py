@@ -24,7 +24,7 @@ from tests.scenarios.events import LAPSED, VIP, enters, rows_of
 from tests.scenarios.process import ServiceProcess, Start, eventually, service_processes
 from tests.scenarios.surroundings import Surroundings, surroundings
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(150)
 
 DRAIN_SECONDS = 6
 GRACE_SECONDS = DRAIN_SECONDS + 10

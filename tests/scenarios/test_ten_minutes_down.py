@@ -58,7 +58,7 @@ class Watched:
     blocked: set[str] = field(default_factory=set)
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(150)
 async def test_ten_minutes_without_liveintent_under_load_cost_nothing_and_end_by_themselves(
     kafka_cluster: KafkaCluster,
 ) -> None:

@@ -67,6 +67,8 @@ def _tables(text: str, name: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([f"the mapping {name} is not TOML: {error}."]) from None
+    except RecursionError:
+        raise SettingsError([f"the mapping {name} is nested too deeply."]) from None
 
 
 def _with_what_it_extends(

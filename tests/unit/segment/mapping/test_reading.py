@@ -77,6 +77,13 @@ def test_what_is_not_toml_says_where(tmp_path: Path) -> None:
         load_mapping(str(file))
 
 
+def test_what_is_nested_without_end_says_so(tmp_path: Path) -> None:
+    (file := tmp_path / "shop.toml").write_text("a = " + "[" * 5_000)
+
+    with pytest.raises(SettingsError, match=r"the mapping shop.toml is nested too deeply"):
+        load_mapping(str(file))
+
+
 def test_neither_preset_nor_file_names_the_presets() -> None:
     with pytest.raises(
         SettingsError, match=r"'segment' is neither the path of a TOML file nor .*segment-json"
