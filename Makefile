@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 	--no-emit-index-url --no-emit-find-links
 PYTEST := $(BIN)/python -m pytest
 # What needs no program but Python.
-ANYWHERE := "not kafka and not promtool"
+ANYWHERE := "not kafka and not promtool and not prometheus and not chart"
 # Most tests wait for something; more workers than processors are no waste.
 WORKERS ?= 4
 # pytest options that make a run one for `coverage-floors`.
@@ -26,7 +26,7 @@ SOAK_SECONDS ?= 60
 SOAK_KAFKA ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka test-metrics mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench lock sbom image pictures clean
+.PHONY: help demo test test-kafka test-metrics test-chart mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench lock dashboards sbom image pictures clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,10 +38,14 @@ test: $(VENV)/.dev ## Run every test that needs nothing but Python
 	@$(PYTEST) -n $(WORKERS) -m $(ANYWHERE)
 
 test-kafka: $(VENV)/.dev ## Run the integration tests against a real Apache Kafka (needs Java 17+ and Maven)
-	@TEST_KAFKA=real $(PYTEST) tests/contract tests/scenarios tests/faults tests/memory tests/crash -m "not promtool" --timeout 600
+	@TEST_KAFKA=real $(PYTEST) tests/contract tests/scenarios tests/faults tests/memory tests/crash -m "not promtool and not prometheus and not chart" --timeout 600
 
-test-metrics: $(VENV)/.dev ## Have promtool check what /metrics says (needs Prometheus's promtool)
-	@$(PYTEST) -m promtool
+test-metrics: $(VENV)/.dev ## Metrics, rules, alerts and dashboards against a real Prometheus (Debian package prometheus)
+	@$(PYTEST) -m "promtool or prometheus"
+
+test-chart: $(VENV)/.dev ## Render the Helm chart under Helm 4 and 3, and hold it against schemas and scanners (fetches them once)
+	@$(BIN)/python -m tests.chart.fetch
+	@$(PYTEST) tests/chart tests/monitoring -n $(WORKERS) -m chart
 
 mutants: $(VENV)/.dev ## Break the correctness core in small, listed ways, and show that the tests see each
 	@$(BIN)/python -m tests.mutations
@@ -84,6 +88,9 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew into the lock files
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --group dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --group pyproject.toml:fuzz --output-file requirements-fuzz.lock
+
+dashboards: $(VENV)/.dev ## Write the chart's Grafana dashboards from helm/dashboards
+	@$(BIN)/python -m helm.dashboards
 
 sbom: $(VENV)/.dev ## Write the software bill of materials of what is locked (SBOM=FILE)
 	@mkdir -p "$(dir $(SBOM))"

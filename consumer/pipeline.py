@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from consumer.audience.membership import MembershipChange
 from consumer.delivery import Delivery
 from consumer.errors import SegmentLiveIntentError
 from consumer.kafka.dead_letter_headers import as_first_read
@@ -27,7 +28,7 @@ from consumer.kafka.offset_ledger import CommitOffset, Entry, OffsetLedger, Part
 from consumer.kafka.parking import Parking, Wait
 from consumer.kafka.record_reader import RecordBatch
 from consumer.kafka.record_weight import unfinished_weight_bytes
-from consumer.record import Ignored, KafkaRecord, source_of
+from consumer.record import Ignored, IgnoreReason, KafkaRecord, source_of
 from consumer.refusals import Refusals
 from consumer.segment.event_decoder import RecordDecoder, SchemaNeeded
 from consumer.segment.framing import SchemaRef
@@ -87,6 +88,7 @@ class Pipeline:
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.parking = Parking(turn=self._turn, between=self._room_for_parked, failed=self._fail)
         self.taken: Callable[[RecordBatch], None] = lambda _: None
+        self.admits: Callable[[MembershipChange], bool] = lambda _: True
         self.ever_assigned = False
         self.records_without_key = 0
         self._started_bytes = 0
@@ -197,16 +199,21 @@ class Pipeline:
             self._metrics.event_notes.labels(note).inc()
         for change in read.withheld:
             self._delivery.withhold(change)
-        changes = read.changes
+        changes = [change for change in read.changes if self.admits(change)]
+        ignored = (
+            read.ignored
+            if len(changes) == len(read.changes)
+            else (*read.ignored, IgnoreReason.NOT_REPLAYED)
+        )
         parts = len(changes) + (read.rejected is not None)
-        self._ledger.split(entry, parts or 1, read.ignored, events=read.events_with_changes)
+        self._ledger.split(entry, parts or 1, ignored, events=read.events_with_changes)
         if read.rejected is not None:
             # The dead letter holds the whole record; what its other events ask for is sent all the same.
             self._refusals.refuse(entry, read.rejected, stage=read.stage)
         for change in changes:
             self._delivery.accept(change, entry)
         if not parts:
-            self._ledger.finish(entry, Ignored(read.ignored[0]))
+            self._ledger.finish(entry, Ignored(ignored[0]))
 
     # Back pressure
 

@@ -64,6 +64,7 @@ class IgnoreReason(StrEnum):
     STALE = "stale"
     TOMBSTONE = "tombstone"
     DELETION = "deletion"
+    NOT_REPLAYED = "not_replayed"
 
 
 class RejectReason(StrEnum):

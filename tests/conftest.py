@@ -129,6 +129,8 @@ def blocking_calls() -> BlockBuster:
     for read in ("io.BufferedReader.read", "io.TextIOWrapper.read", "os.stat", "os.listdir"):
         # Imports and tracebacks of code that is first reached inside a coroutine.
         functions[read].can_block_in("<frozen importlib._bootstrap>", {"_find_and_load"})
+        # /proc is memory.
+        functions[read].can_block_in("prometheus_client/process_collector.py", {"collect"})
         functions[read].can_block_in("_pytest/capture.py", {"readouterr"})
         functions[read].can_block_in("linecache.py", {"checkcache", "updatecache"})
     return blockbuster

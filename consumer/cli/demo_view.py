@@ -33,6 +33,7 @@ MEANINGS: Mapping[str, str] = {
     IgnoreReason.STALE: "a newer change is known",
     IgnoreReason.DELETION: "a user deletion",
     IgnoreReason.TOMBSTONE: "an empty record",
+    IgnoreReason.NOT_REPLAYED: "no news for a replay",
     RejectReason.UNDECODABLE: "bytes that are no event",
 }
 """What a person is told of a reason. Short: on 80 columns each stays on one line."""

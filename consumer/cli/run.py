@@ -35,12 +35,15 @@ def run(env_file: EnvFile = None) -> None:
     """Run the service: read events from Kafka, keep LiveIntent's audiences in step, commit what is done.
 
     Settings come from environment variables (see the README's table) and --env-file. SIGTERM or Ctrl-C drains and
-    exits 0; a second one exits at once with 7.
+    exits 0; a second one exits at once with 7. With REPLAY_ID it delivers again beside the live group, and exits 0
+    when that is done.
 
     Example: segment-liveintent run --env-file production.env
     """
     settings = load_settings(os.environ, env_file=env_file, property_problems=property_problems)
     configure_logs(settings.log_level, settings.log_format, stream=sys.stdout)
+    if settings.replay_id is not None:
+        structlog.contextvars.bind_contextvars(replay_id=settings.replay_id)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(serve(settings))

@@ -10,6 +10,8 @@ from consumer.kafka.group_lease import GroupLease
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 
 CommitDone = Callable[[Exception | None], None]
+Metadata = Callable[[PartitionId], str]
+"""What is to stand beside a partition's offset."""
 
 _EPOCH_UNKNOWN = -1
 
@@ -32,8 +34,10 @@ class CommitQueue:
         *,
         lease: GroupLease,
         now: Callable[[], float],
+        metadata: Metadata = lambda _: "",
     ) -> None:
         self._owns = owns
+        self._metadata = metadata
         self._lease = lease
         self._now = now
         self._waiting: deque[_Request] = deque()
@@ -83,7 +87,9 @@ class CommitQueue:
                 continue
             claim = self._lease.claim(self._now())
             try:
-                consumer.commit(offsets=as_topic_partitions(owned), asynchronous=True)
+                consumer.commit(
+                    offsets=as_topic_partitions(owned, self._metadata), asynchronous=True
+                )
             except KafkaException as error:
                 request.done(error)
                 continue
@@ -92,7 +98,7 @@ class CommitQueue:
 
 
 def as_topic_partitions(
-    offsets: Sequence[CommitOffset], metadata: str = ""
+    offsets: Sequence[CommitOffset], metadata: Metadata = lambda _: ""
 ) -> list[TopicPartition]:
     """Return the offsets as librdkafka takes them, each with its leader epoch.
 
@@ -104,7 +110,7 @@ def as_topic_partitions(
             each.topic,
             each.partition,
             each.offset,
-            metadata,
+            metadata(PartitionId(each.topic, each.partition)),
             _EPOCH_UNKNOWN if each.leader_epoch is None else each.leader_epoch,
         )
         for each in offsets

@@ -12,8 +12,8 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from consumer.kafka.commit_queue import as_topic_partitions
-from consumer.kafka.offset_ledger import CommitOffset
+from consumer.kafka.commit_queue import Metadata, as_topic_partitions
+from consumer.kafka.offset_ledger import CommitOffset, PartitionId
 
 _MARK: Final = "confirmed"
 _REFUSED_PATIENCE_SECONDS: Final = 1.0
@@ -37,6 +37,7 @@ def commit_and_confirm(
     seconds: float,
     now: Callable[[], float],
     sleep: Callable[[float], None],
+    metadata: Metadata = lambda _: "",
 ) -> CommitEnd:
     """Commit, and return once Kafka has the offsets or will not have them; within `seconds`, whatever happens.
 
@@ -46,10 +47,14 @@ def commit_and_confirm(
     """
     deadline = now() + seconds
     patient_until = min(deadline, now() + _REFUSED_PATIENCE_SECONDS)
+
+    def marked(partition: PartitionId) -> str:
+        return f"{metadata(partition)} {_MARK}".lstrip()
+
     wanted = {(each.topic, each.partition): each.offset for each in offsets}
     try:
         while True:
-            consumer.commit(offsets=as_topic_partitions(offsets, _MARK), asynchronous=True)
+            consumer.commit(offsets=as_topic_partitions(offsets, marked), asynchronous=True)
             found = consumer.committed(
                 [TopicPartition(*each) for each in wanted], timeout=max(0.0, deadline - now())
             )
@@ -64,4 +69,4 @@ def commit_and_confirm(
 
 def answers_confirmed(partitions: Sequence[TopicPartition]) -> bool:
     """Whether librdkafka's answer to a commit is to one of `commit_and_confirm`, and so to nobody else's."""
-    return any(each.metadata == _MARK for each in partitions)
+    return any(_MARK in (each.metadata or "").split() for each in partitions)

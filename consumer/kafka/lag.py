@@ -12,6 +12,7 @@ from prometheus_client import Gauge
 from consumer.kafka.client_log import ClientErrors, ClientLog
 from consumer.kafka.log_offsets import Answers, Questioner
 from consumer.kafka.offset_ledger import PartitionId
+from consumer.kafka.replay_marker import ReplayMarker
 from consumer.kafka.stalls import Rewinds
 from consumer.telemetry.metrics import Metrics
 
@@ -70,8 +71,10 @@ class LagWatch:
         metrics: Metrics,
         interval_seconds: float = 15.0,
         now: Callable[[], float] = time.monotonic,
+        markers: Callable[[], Mapping[PartitionId, ReplayMarker]] = dict,
     ) -> None:
         """`committed` is what we have committed ourselves since the partition became ours, if anything."""
+        self._markers = markers
         self._properties = properties
         self._group_id = group_id
         self._isolation = (
@@ -147,7 +150,13 @@ class LagWatch:
 
     def replays_to(self, partition: PartitionId) -> int | None:
         """Where the partition's offset was before somebody set it back, until it is there again."""
-        return self._rewinds.replays_to(partition)
+        marker = self._markers().get(partition)
+        marked = None if marker is None else marker.until
+        committed = self.lag(partition).committed
+        if marked is not None and committed is not None and committed >= marked:
+            marked = None
+        known = (marked, self._rewinds.replays_to(partition))
+        return max((each for each in known if each is not None), default=None)
 
     @property
     def topic_partitions(self) -> Mapping[str, int]:

@@ -6,7 +6,6 @@ commit callbacks run inside `consume`, on this thread.
 
 import queue
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, cast
 
 import structlog
@@ -21,6 +20,7 @@ from confluent_kafka import (
 
 from consumer.errors import KafkaFatal, OffsetsUnknown, SegmentLiveIntentError
 from consumer.kafka.assignment import Assignment
+from consumer.kafka.carried_markers import CarriedMarkers
 from consumer.kafka.client_log import ClientErrors, ClientLog, is_fatal
 from consumer.kafka.commit_queue import CommitQueue
 from consumer.kafka.confirmed_commit import answers_confirmed
@@ -28,8 +28,10 @@ from consumer.kafka.fatal import kafka_fatal
 from consumer.kafka.first_start import PartitionStarts
 from consumer.kafka.group_lease import GroupLease
 from consumer.kafka.incoming import record_from
+from consumer.kafka.last_commit import LastCommit
 from consumer.kafka.listener_bridge import ListenerBridge
-from consumer.kafka.offset_ledger import CommitOffset, PartitionId
+from consumer.kafka.offset_ledger import PartitionId
+from consumer.kafka.read_bounds import ReadBounds
 from consumer.kafka.rebalances import CallbackGuard, Rebalances, died_of
 from consumer.kafka.record_listener import IntakeWindow, RecordBatch
 from consumer.telemetry.metrics import Metrics
@@ -50,19 +52,6 @@ _ROOM_SLICE_SECONDS = 0.02
 _ROOM_PATIENCE_SECONDS = 0.5
 _COMMIT_AGAIN_SECONDS = 0.1
 _FINISHING_POLL_SECONDS = 0.01
-
-
-@dataclass(slots=True)
-class LastCommit:
-    """What to commit before the thread ends, and until when to try. Clock of `now`."""
-
-    offsets: Sequence[CommitOffset]
-    deadline: float
-    settled: bool = False
-
-    def answered(self, error: Exception | None) -> None:
-        """Take the answer to one attempt."""
-        self.settled = error is None
 
 
 class PollLoop:
@@ -89,11 +78,16 @@ class PollLoop:
         self._now = now
         self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.assignment = Assignment(metrics, on_departure=lease.end)
-        self.commits = CommitQueue(self.assignment.owns, lease=lease, now=now)
+        self.bounds = ReadBounds(self.assignment)
+        self.markers = CarriedMarkers(now)
+        self.commits = CommitQueue(
+            self.assignment.owns, lease=lease, now=now, metadata=self.markers.metadata
+        )
         self.last_poll: float | None = None
         self._rebalances = Rebalances(
-            assignment=self.assignment, bridge=bridge, metrics=metrics, now=now
-        )
+            assignment=self.assignment, bridge=bridge, metrics=metrics, now=now,
+            metadata=self.markers.metadata,
+        )  # fmt: skip
         self._guard = CallbackGuard()
         self.errors = ClientErrors(metrics=metrics, now=now)
         self._last_commit: LastCommit | None = None
@@ -149,7 +143,10 @@ class PollLoop:
     def _turn(self, consumer: Consumer) -> None:
         self._find_starts(consumer)
         if not self._waits_for_room(consumer):
-            self._hand_over(self._poll(consumer, _POLL_SECONDS))
+            messages = self._poll(consumer, _POLL_SECONDS)
+            if (error := self.markers.look(consumer, self.assignment.numbers)) is not None:
+                self.errors.note(error)
+            self._hand_over(consumer, messages)
             if self._rebalances.came_back:
                 # Which of their records are from before they left cannot be told: read all of them again.
                 self._restart(consumer, dict.fromkeys(self._rebalances.came_back, OFFSET_INVALID))
@@ -194,9 +191,9 @@ class PollLoop:
                 self._on_error(error, message)
         return [message for message in messages if message.error() is None]
 
-    def _hand_over(self, messages: Sequence[Message]) -> None:
+    def _hand_over(self, consumer: Consumer, messages: Sequence[Message]) -> None:
         records = []
-        for message in messages:
+        for message in self.bounds.within(consumer, messages):
             partition = _partition_of(message)
             number = self.assignment.numbers.get(partition)
             # Read before its partition was taken from us, all inside one `consume`.

@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from consumer.errors import KafkaFatal, SegmentLiveIntentError
 from consumer.kafka.assignment import Assignment
+from consumer.kafka.commit_queue import Metadata
 from consumer.kafka.confirmed_commit import CommitEnd, commit_and_confirm
 from consumer.kafka.listener_bridge import ListenerBridge
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
@@ -55,7 +56,9 @@ class Rebalances:
         metrics: Metrics,
         now: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
+        metadata: Metadata = lambda _: "",
     ) -> None:
+        self._metadata = metadata
         self._sleep = sleep
         self._assignment = assignment
         self._bridge = bridge
@@ -122,8 +125,9 @@ class Rebalances:
             return
         started = self._now()
         end = commit_and_confirm(
-            consumer, offsets, seconds=REVOKE_COMMIT_SECONDS, now=self._now, sleep=self._sleep
-        )
+            consumer, offsets, seconds=REVOKE_COMMIT_SECONDS, now=self._now, sleep=self._sleep,
+            metadata=self._metadata,
+        )  # fmt: skip
         if end is CommitEnd.COMMITTED:
             self._metrics.offset_commits.labels("ok").inc()
             self._metrics.offset_commit_seconds.observe(self._now() - started)

@@ -1,19 +1,23 @@
 """Records in: the only way to the Kafka consumer, which lives in a thread of its own."""
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
 from consumer.kafka.commit_queue import CommitDone
 from consumer.kafka.first_start import FirstStartPoint, PartitionStarts
 from consumer.kafka.group_lease import GroupLease
+from consumer.kafka.last_commit import LastCommit
 from consumer.kafka.listener_bridge import ListenerBridge
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
-from consumer.kafka.poll_loop import LastCommit, PollLoop
+from consumer.kafka.poll_loop import PollLoop
 from consumer.kafka.record_listener import IntakeLimits, IntakeWindow, RecordBatch, RecordListener
+from consumer.kafka.replay_marker import ReplayMarker
 from consumer.telemetry.metrics import Metrics
 
 __all__ = ["IntakeLimits", "RecordBatch", "RecordListener", "RecordReader"]
@@ -70,7 +74,9 @@ class RecordReader:
     def start(self) -> None:
         """Begin to read. Returns at once; what goes wrong from here on is told to the listener."""
         # A daemon: `stop` may have to leave it behind, stuck inside librdkafka.
-        self._thread = threading.Thread(target=self._run, name="kafka-reader", daemon=True)
+        # Its log lines carry what ours do.
+        run = partial(contextvars.copy_context().run, self._run)
+        self._thread = threading.Thread(target=run, name="kafka-reader", daemon=True)
         self._thread.start()
 
     def taken(self, batch: RecordBatch) -> None:
@@ -88,6 +94,16 @@ class RecordReader:
         self._polling.commands.put(
             lambda consumer: self._polling.assignment.resume(consumer, reason)
         )
+
+    def read_up_to(self, ends: Mapping[PartitionId, int]) -> None:
+        """Hand over nothing from these offsets on, until they are moved on; partitions without one are read for ever."""
+        self._polling.commands.put(lambda consumer: self._polling.bounds.move_on(consumer, ends))
+
+    async def caught_up(self) -> None:
+        """Return once everything that was handed over before has been told to the listener."""
+        told = asyncio.Event()
+        self._polling.commands.put(lambda _: self._bridge.post(told.set))
+        await told.wait()
 
     def commit(self, offsets: Sequence[CommitOffset], done: CommitDone) -> None:
         """Commit the offsets, those of partitions no longer ours left out.
@@ -160,6 +176,11 @@ class RecordReader:
         for partition, end in dict(self._polling.assignment.ends).items():
             positions[partition] = max(end, positions.get(partition, end))
         return positions
+
+    @property
+    def markers(self) -> Mapping[PartitionId, ReplayMarker]:
+        """The replays that set the offsets of partitions we hold, as far as their markers tell."""
+        return self._polling.markers.markers
 
     def _run(self) -> None:
         try:

@@ -48,6 +48,9 @@ WHY_IGNORED: Mapping[IgnoreReason, str] = MappingProxyType(
         IgnoreReason.DELETION: (
             "It asks to erase a user by user id. Nothing is sent: no email comes with it to find the person by."
         ),
+        IgnoreReason.NOT_REPLAYED: (
+            "Read by a replay beside the live group, which sends only members it has sent before there; the live group delivers it."
+        ),
     }
 )
 

@@ -15,7 +15,6 @@ from consumer.delivery import Delivery
 from consumer.kafka.commit_queue import CommitDone
 from consumer.kafka.connection import (
     ISOLATION_LEVEL,
-    KafkaConnection,
     admin_properties,
     consumer_properties,
     producer_properties,
@@ -57,6 +56,14 @@ from consumer.service.from_settings import (
 )
 from consumer.service.ordering import OrderingWatch
 from consumer.service.registry import registry_client
+from consumer.service.replay_assembly import (
+    connection_of,
+    prepared_side_group,
+    requests_per_second,
+    side_replay,
+)
+from consumer.service.replay_watch import ReplayWatch
+from consumer.service.side_replay import SideReplay
 from consumer.settings import EventSettings, Settings
 from consumer.settings.segment import NEED_A_REGISTRY
 from consumer.telemetry.build import VERSION
@@ -91,6 +98,8 @@ class Parts:
     lag: LagWatch
     progress: ProgressWatch
     ordering: OrderingWatch
+    replays: ReplayWatch
+    side_replay: SideReplay | None
 
 
 async def assemble(
@@ -106,13 +115,11 @@ async def assemble(
     `clock` is the time LiveIntent is waited for by.
     """
     now = time.monotonic
+    # Before anything else: where a replay beside the live group ends must not depend on what it delivers.
+    side = await prepared_side_group(settings)
     metrics = Metrics(registry)
     ledger = OffsetLedger()
-    connection = KafkaConnection(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        group_id=settings.kafka_group_id,
-        properties=settings.kafka_properties,
-    )
+    connection = connection_of(settings)
     dead_letters = DeadLetters(
         properties=producer_properties(connection),
         topic=settings.kafka_dead_letter_topic,
@@ -165,10 +172,10 @@ async def assemble(
     )  # fmt: skip
     pipeline.taken = reader.taken
     lag = LagWatch(
-        properties=admin_properties(connection), group_id=settings.kafka_group_id,
+        properties=admin_properties(connection), group_id=connection.group_id,
         isolation_level=consumer[ISOLATION_LEVEL], topics=settings.kafka_topics,
         assignment=lambda: reader.assignment, positions=lambda: reader.positions,
-        committed=ledger.committed_offset, metrics=metrics,
+        committed=ledger.committed_offset, metrics=metrics, markers=lambda: reader.markers,
     )  # fmt: skip
     return Parts(
         metrics=metrics, ledger=ledger, schemas=schemas, directory=liveintent.directory, exchange=liveintent.exchange,
@@ -186,6 +193,13 @@ async def assemble(
             records_without_key=lambda: pipeline.records_without_key,
             members_on_several_partitions=lambda: delivery.lanes.latest.wanderers.count,
             held=lambda: reader.assignment, topic_partitions=lambda: lag.topic_partitions, metrics=metrics, now=now,
+        ),
+        replays=ReplayWatch(
+            held=lambda: reader.assignment, markers=lambda: reader.markers, progress=lag,
+            side_replay_id=settings.replay_id, metrics=metrics,
+        ),
+        side_replay=None if side is None else side_replay(
+            settings, side, pipeline=pipeline, reader=reader, ledger=ledger
         ),
     )  # fmt: skip
 
@@ -230,7 +244,7 @@ async def _liveintent(
     settings: Settings, stack: AsyncExitStack, metrics: Metrics, *, lease: Lease, clock: Clock
 ) -> _LiveIntent:
     limits = LiveIntentLimits(
-        requests_per_second=settings.liveintent_requests_per_second,
+        requests_per_second=requests_per_second(settings),
         concurrency=settings.liveintent_concurrency,
         page_size=settings.liveintent_page_size,
     )

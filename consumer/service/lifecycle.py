@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from consumer.errors import SegmentLiveIntentError, SettingsError
 from consumer.liveintent.clock import Clock
 from consumer.service.assembly import Parts, assemble
+from consumer.service.replay_assembly import note_replay_done
 from consumer.service.report import Report
 from consumer.settings import Settings
 from consumer.telemetry.books import BooksSnapshot
@@ -56,7 +57,7 @@ class Service:
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    parts = await self._start(stack, tasks)
+                    parts = await self._start(stack, tasks, stop)
                     await stop.wait()
                     await self._drain(parts)
                     # The group would wait for the parts, which run for ever, and for flushes that were not finished.
@@ -72,7 +73,9 @@ class Service:
                     )
                 raise error from group
 
-    async def _start(self, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> Parts:
+    async def _start(
+        self, stack: AsyncExitStack, tasks: asyncio.TaskGroup, stop: asyncio.Event
+    ) -> Parts:
         settings = self._settings
         parts = self._parts = await assemble(
             settings, stack, tasks, registry=CollectorRegistry(), clock=self._clock
@@ -101,10 +104,13 @@ class Service:
             parts.committer.run(),
             parts.progress.run(),
             parts.ordering.run(),
+            parts.replays.run(),
             loop_lag,
         ):
             tasks.create_task(part)
         self._lag_watch = tasks.create_task(parts.lag.run())
+        if parts.side_replay is not None:
+            tasks.create_task(parts.side_replay.run(stop))
         parts.reader.start()
         return parts
 
@@ -127,6 +133,8 @@ class Service:
         await parts.reader.stop(
             parts.ledger.commitable, commit_seconds=min(left / 2, _LAST_WRITES_SECONDS)
         )
+        if parts.side_replay is not None and parts.side_replay.is_over:
+            await note_replay_done(self._settings, parts.side_replay.span)
         log.info(
             "Stopped.",
             uploads_finished=finished, records_left=parts.ledger.books.pending,

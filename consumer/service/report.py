@@ -15,6 +15,7 @@ from consumer.settings import Settings
 from consumer.telemetry.books import BooksCollector, BooksSnapshot
 from consumer.telemetry.build import VERSION
 from consumer.telemetry.lag_seconds import LagSecondsCollector
+from consumer.telemetry.process import register_process_metrics
 from consumer.telemetry.status import (
     DeadLetterStatus,
     Hold,
@@ -61,6 +62,7 @@ class Report:
         metrics = self._parts.metrics
         metrics.registry.register(BooksCollector(self.books))
         metrics.registry.register(LagSecondsCollector(lambda: lag_seconds(self._parts)))
+        register_process_metrics(metrics.registry)
         metrics.build_info.info({"version": VERSION})
         metrics.memory_budget.set(self._parts.budget.high_bytes)
         lanes, ledger = self._parts.delivery.lanes, self._parts.ledger

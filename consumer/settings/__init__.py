@@ -22,6 +22,7 @@ from consumer.settings.model import Settings
 from consumer.settings.names import FILE_NAMES, KNOWN_NAMES, SECRET_NAMES, SETTING_NAMES
 from consumer.settings.part import Part
 from consumer.settings.process import DeliverySettings, ProcessSettings
+from consumer.settings.replay import ReplaySettings
 from consumer.settings.secret import Secret
 from consumer.settings.segment import EventSettings, MembershipSettings
 from consumer.settings.table import settings_table
@@ -48,6 +49,7 @@ __all__ = [
     "OnDeleted",
     "Part",
     "ProcessSettings",
+    "ReplaySettings",
     "Secret",
     "Settings",
     "load_membership_settings",

@@ -7,6 +7,7 @@ from consumer.settings.kafka import KafkaSettings
 from consumer.settings.liveintent import LiveIntentSettings
 from consumer.settings.part import Part
 from consumer.settings.process import DeliverySettings, ProcessSettings
+from consumer.settings.replay import ReplaySettings
 from consumer.settings.segment import EventSettings, MembershipSettings
 
 # In the order they are explained in.
@@ -16,6 +17,7 @@ PARTS: tuple[type[Part], ...] = (
     KafkaSettings,
     EventSettings,
     DeliverySettings,
+    ReplaySettings,
     ProcessSettings,
 )
 
@@ -23,6 +25,7 @@ PARTS: tuple[type[Part], ...] = (
 # pydantic orders fields from the last base to the first; a rule sees the fields before its own.
 class Settings(
     ProcessSettings,
+    ReplaySettings,
     DeliverySettings,
     EventSettings,
     KafkaSettings,

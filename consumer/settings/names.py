@@ -32,6 +32,7 @@ _OUR_PREFIXES = (
     "LIVEINTENT_",
     "MEMBERSHIP_",
     "MEMORY_BUDGET",
+    "REPLAY_",
     "SCHEMA_REGISTRY_",
     "SCHEMAS_",
     "SEGMENT_",

@@ -23,6 +23,8 @@ AUDIENCE_NAME = re.compile(rf"[A-Za-z0-9 _.:-]{{1,{AUDIENCE_NAME_MAX}}}")
 EVERY_AUDIENCE = "*"
 
 KAFKA_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+# The same rule as consumer.kafka.replay_marker.is_replay_id, which this layer may not import; a test holds them together.
+REPLAY_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_TEXT = re.compile(r"[!-~]+")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]+")
@@ -62,6 +64,12 @@ def _kafka_topics(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _kafka_topic(name: str) -> str:
     return _kafka_topics((name,))[0]
+
+
+def _replay_id(name: str) -> str:
+    if not REPLAY_ID.fullmatch(name):
+        raise ValueError("must be 1 to 40 lower-case letters, digits and inner hyphens")
+    return name
 
 
 def _plain_text(text: str) -> str:
@@ -199,6 +207,7 @@ KafkaTopic = Annotated[str, AfterValidator(_kafka_topic)]
 HttpHeaders = Annotated[
     dict[str, str], BeforeValidator(_parsed_texts), AfterValidator(_http_headers)
 ]
+ReplayId = Annotated[str, AfterValidator(_replay_id)]
 FirstStartPoint = Annotated[FirstStart | datetime, BeforeValidator(_first_start)]
 Line = Annotated[str, AfterValidator(_plain_text)]
 SecretLine = Annotated[Secret, AfterValidator(_secret_text)]

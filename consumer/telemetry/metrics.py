@@ -120,6 +120,12 @@ class Metrics:
             "offset_rewinds_total",
             "Committed offsets Kafka gave lower than before: a replay, or a reset by hand.",
         )
+        self.replay_active = gauge("replay_active", "1 while a replay delivers records again.")
+        self.replay_records_left = gauge(
+            "replay_records_left", "Offsets to go to where the group was before they were set back."
+        )
+        about = "1 for each replay under way; without a name where other tools set offsets back."
+        self.replay_info = gauge("replay_info", about, "replay_id")
         self.topic_partitions = gauge(
             "topic_partitions",
             "Partitions of each topic we read; 0 when Kafka knows no such topic, or hides it from us.",

@@ -3,7 +3,8 @@
 #
 # For Debian, as root. Installs buildah, podman, runc and debootstrap where they are missing, makes a base of Debian and
 # its Python in place of the Dockerfile's own, and needs about two minutes. Everything lives in one temporary folder,
-# which is removed at the end. What this cannot show is the published base image: its Python version, its size, its flaws.
+# which is removed at the end. Exits with 75 when Debian's packages cannot be reached. What this cannot show is the
+# published base image: its Python version, its size, its flaws.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -28,6 +29,11 @@ fail() {
   printf 'FAILED: %s\n' "$*" >&2
   exit 1
 }
+# For CI, which reports a package registry that cannot be reached, and fails on everything else.
+unreachable() {
+  printf 'UNREACHABLE: %s\n' "$*" >&2
+  exit 75
+}
 
 # As Kubernetes runs it: any user, nothing writable, no rights. The limits are there because runc may not raise them here.
 confined=(--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --read-only --read-only-tmpfs=false
@@ -41,8 +47,9 @@ for tool in buildah podman runc debootstrap; do
 done
 if ((${#missing[@]})); then
   say "installing ${missing[*]}"
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  { apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; } ||
+    unreachable "Debian's packages, for ${missing[*]}"
 fi
 
 say "making a base"
@@ -51,7 +58,7 @@ mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -
 # shellcheck disable=SC1091 # not ours
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$release" "$work/base" "$mirror" \
-  >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; fail "debootstrap"; }
+  >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; unreachable "Debian's packages, for a base"; }
 container=$(builder from scratch)
 builder add --quiet "$container" "$work/base" / >/dev/null
 builder commit --quiet "$container" "$base" >/dev/null
@@ -72,9 +79,6 @@ builder inspect --type image --format '{{range $k, $v := .OCIv1.Config.Labels}}{
 for label in version=1.2.3 revision=abc123 licenses=Apache-2.0; do
   grep -qx "org.opencontainers.image.$label" "$work/labels.txt" || fail "it is not labelled $label"
 done
-builder inspect --type image --format '{{json .OCIv1}}' "$image" >"$work/history.json"
-! grep -Eiq 'api.?key|password|token|secret|index-url|://[^/"]*@' "$work/history.json" ||
-  fail "its history or its environment speaks of a secret"
 in_image --entrypoint python3 "$image" -c '
 import importlib.util, os, sys
 assert (os.getuid(), os.getgid()) == (10001, 10001), "another user runs it"
@@ -106,34 +110,32 @@ grep -q 'LIVEINTENT_URL is required' "$work/unset.txt" || fail "with nothing set
 say "playing the demo in it"
 in_image "$image" demo --once --events 500 >"$work/demo.txt" 2>&1 || { cat "$work/demo.txt" >&2; fail "the demo"; }
 
-say "stopping it by a signal"
-engine run --detach --name stopped "${confined[@]}" "$image" sandbox >/dev/null
-for _ in $(seq 100); do
-  engine logs stopped 2>/dev/null | grep -q LIVEINTENT_URL && break
-  sleep 0.1
-done
-engine stop --time 10 stopped >/dev/null
-[[ $(engine inspect stopped --format '{{.State.ExitCode}}') == 0 ]] || fail "SIGTERM does not end it with 0"
+say "looking for secrets in its history"
+# What a build leaves behind for everybody to read: the lines that made each layer, and the variables.
+# shellcheck disable=SC2016 # a Go template
+left='{{range .OCIv1.History}}{{.CreatedBy}}{{"\n"}}{{end}}{{range .OCIv1.Config.Env}}{{.}}{{"\n"}}{{end}}'
+builder inspect --type image --format "$left" "$image" >"$work/history.txt"
+grep -q ENTRYPOINT "$work/history.txt" || fail "the history cannot be read"
+if grep -iE 'api[_-]?key|passw|secret|token|://[^/ ]*@' "$work/history.txt" >&2; then fail "a secret is in its history"; fi
 
-say "running the service, with Kafka and LiveIntent out of reach"
-engine run --detach --name service "${confined[@]}" \
-  --env LIVEINTENT_URL=http://127.0.0.1:9 --env LIVEINTENT_API_KEY=made-up --env LIVEINTENT_ACCOUNT_ID=7001 \
-  --env LIVEINTENT_DATA_PROVIDER_ID=84 --env LIVEINTENT_AUDIENCES=vip --env KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9 \
-  --env KAFKA_TOPICS=events --env KAFKA_GROUP_ID=image --env KAFKA_FIRST_START=earliest --env EVENT_FORMAT=json \
-  "$image" >/dev/null
-alive() {
-  engine exec service python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:8080/livez", timeout=5).status)'
-}
+say "running the service, stopping it by a signal"
+# Without a Kafka to be reached: an outage must neither end it nor fail its liveness.
+engine run --detach --name stopped "${confined[@]}" \
+  --env LIVEINTENT_URL=https://127.0.0.1:9 --env LIVEINTENT_API_KEY=made-up --env LIVEINTENT_ACCOUNT_ID=1 \
+  --env LIVEINTENT_DATA_PROVIDER_ID=1 --env LIVEINTENT_AUDIENCES='*' --env KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9 \
+  --env KAFKA_TOPICS=events --env KAFKA_GROUP_ID=image --env EVENT_FORMAT=json "$image" >/dev/null
+asks_livez='import urllib.request; urllib.request.urlopen("http://127.0.0.1:8080/livez", timeout=5)'
+lives=
 for _ in $(seq 60); do
-  [[ $(alive 2>/dev/null) == 200 ]] && break
+  engine exec stopped python3 -c "$asks_livez" >/dev/null 2>&1 && lives=yes && break
   sleep 0.5
 done
-[[ $(alive) == 200 ]] || { engine logs service >&2; fail "it does not serve /livez"; }
-engine stop --time 30 service >/dev/null
-[[ $(engine inspect service --format '{{.State.ExitCode}}') == 0 ]] ||
-  { engine logs service >&2; fail "SIGTERM does not end the service with 0"; }
-engine logs service >"$work/service.log" 2>&1
-! grep -q made-up "$work/service.log" || fail "it printed its secret"
+[[ -n $lives ]] || { engine logs stopped >&2; fail "/livez is not served"; }
+engine stop --time 30 stopped >/dev/null
+[[ $(engine inspect stopped --format '{{.State.ExitCode}}') == 0 ]] || fail "SIGTERM does not end it with 0"
+engine logs stopped >"$work/service.txt" 2>&1
+grep -q '"event":"Stopped."' "$work/service.txt" || fail "it was ended, and did not drain"
+! grep -q made-up "$work/service.txt" || fail "it printed its secret"
 
 size() { builder images --format '{{.Size}}' "$1"; }
 say "the image is fine: $(size "$image"), of which the base is $(size "$base")"

@@ -104,11 +104,16 @@ class ServiceProcess:
         """Return once /readyz answers 200."""
         self._while_running("ready", lambda: self.get("/readyz")[0] == 200, seconds=seconds)
 
+    @property
+    def http_port(self) -> int:
+        """Where it answers. Waits for that while it starts."""
+        if self._http_port is None:
+            self._http_port = int(self.wait_for_line("Started.")["http_port"])
+        return self._http_port
+
     def get(self, path: str) -> tuple[int, str]:
         """Ask one of its endpoints; returns the status and the body. Waits for the port while it starts."""
-        if self._http_port is None:
-            self._http_port = self.wait_for_line("Started.")["http_port"]
-        connection = http.client.HTTPConnection(LOOPBACK, self._http_port, timeout=REQUEST_SECONDS)
+        connection = http.client.HTTPConnection(LOOPBACK, self.http_port, timeout=REQUEST_SECONDS)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

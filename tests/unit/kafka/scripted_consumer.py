@@ -22,6 +22,7 @@ class ScriptedConsumer:
         self.calls: list[tuple[str, Any]] = []
         self.commit_error: KafkaError | None = None
         self.close_error: Exception | None = None
+        self.committed_offsets: Sequence[TopicPartition] = ()
 
     def built(self, settings: dict[str, Any], *, logger: object) -> "ScriptedConsumer":
         self.settings = settings
@@ -72,7 +73,7 @@ class ScriptedConsumer:
         self, partitions: list[TopicPartition], *, timeout: float
     ) -> list[TopicPartition]:
         assert timeout > 0
-        return self.committed_offsets
+        return list(self.committed_offsets)
 
     def close(self) -> None:
         self.calls.append(("close", None))

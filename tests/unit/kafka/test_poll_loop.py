@@ -8,8 +8,9 @@ from prometheus_client import CollectorRegistry
 from consumer.errors import KafkaFatal
 from consumer.kafka.first_start import PartitionStarts
 from consumer.kafka.group_lease import GroupLease
+from consumer.kafka.last_commit import LastCommit
 from consumer.kafka.offset_ledger import CommitOffset, PartitionId
-from consumer.kafka.poll_loop import LastCommit, PollLoop
+from consumer.kafka.poll_loop import PollLoop
 from consumer.kafka.record_listener import IntakeLimits, IntakeWindow, RecordBatch
 from consumer.settings import FirstStart
 from consumer.telemetry.metrics import Metrics
