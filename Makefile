@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 	--no-emit-index-url --no-emit-find-links
 PYTEST := $(BIN)/python -m pytest
 # What needs no program but Python.
-ANYWHERE := "not kafka and not promtool and not prometheus and not chart"
+ANYWHERE := "not kafka and not promtool and not prometheus and not chart and not long"
 # Most tests wait for something; more workers than processors are no waste.
 WORKERS ?= 4
 # pytest options that make a run one for `coverage-floors`.
@@ -38,7 +38,7 @@ test: $(VENV)/.dev ## Run every test that needs nothing but Python
 	@$(PYTEST) -n $(WORKERS) -m $(ANYWHERE)
 
 test-kafka: $(VENV)/.dev ## Run the integration tests against a real Apache Kafka (needs Java 17+ and Maven)
-	@TEST_KAFKA=real $(PYTEST) tests/contract tests/scenarios tests/faults tests/memory tests/crash -m "not promtool and not prometheus and not chart" --timeout 600
+	@TEST_KAFKA=real $(PYTEST) tests/contract tests/scenarios tests/faults tests/memory tests/crash tests/million_calls -m "not promtool and not prometheus and not chart" --timeout 600
 
 test-metrics: $(VENV)/.dev ## Metrics, rules, alerts and dashboards against a real Prometheus (Debian package prometheus)
 	@$(PYTEST) -m "promtool or prometheus"

@@ -18,6 +18,14 @@ class OnArchived(StrEnum):
     ACTIVATE = "activate"
 
 
+class OnDeletion(StrEnum):
+    """What to do when Segment asks to erase a user."""
+
+    IGNORE = "ignore"
+    REMOVE = "remove"
+    STRICT = "strict"
+
+
 class OnDeleted(StrEnum):
     """What to do when the audience we serve is deleted at LiveIntent."""
 
@@ -30,6 +38,13 @@ class DeliveryAck(StrEnum):
 
     FINISHED = "finished"
     STORED = "stored"
+
+
+class DirectCallSink(StrEnum):
+    """Where direct calls go: to the collector that LiveIntent's browser library calls, or to its Conversions API."""
+
+    COLLECTOR = "collector"
+    CONVERSIONS = "conversions"
 
 
 class EmailHash(StrEnum):
@@ -61,6 +76,21 @@ class FirstStart(StrEnum):
     LATEST = "latest"
 
 
+class IdentifierType(StrEnum):
+    """The identifier kinds LiveIntent's Audiences API takes, spelled as it spells them."""
+
+    EMAIL_HASH = "EMAIL_HASH"
+    AAID = "AAID"
+    IDFA = "IDFA"
+
+
+class LetterCase(StrEnum):
+    """How the letters of a device id are written."""
+
+    LOWER = "lower"
+    UPPER = "upper"
+
+
 class LogFormat(StrEnum):
     """How a log line is written."""
 
@@ -76,3 +106,36 @@ class LogLevel(StrEnum):
     INFO = "INFO"
     WARNING = "WARNING"
     ERROR = "ERROR"
+
+
+class PrivacyEntity(StrEnum):
+    """Whose data a privacy request is about at LiveIntent, spelled as its Privacy API spells it."""
+
+    ADVERTISER = "advertiser"
+    PUBLISHER = "publisher"
+    MEDIA_GROUP = "media_group"
+    GLOBAL = "global"
+
+
+class PrivacyJurisdiction(StrEnum):
+    """Whose law a privacy request is made under, spelled as LiveIntent's Privacy API spells it."""
+
+    US_PRIVACY = "US_PRIVACY"
+    EU_PRIVACY = "EU_PRIVACY"
+
+
+class PrivacyRequests(StrEnum):
+    """What LiveIntent's Privacy API is asked for: to erase whom Segment deletes, to restrict who took consent back."""
+
+    ERASE = "erase"
+    RESTRICT = "restrict"
+
+
+class SegmentCall(StrEnum):
+    """The calls of Segment's API that can become a direct call (source: Segment's spec)."""
+
+    PAGE = "page"
+    SCREEN = "screen"
+    TRACK = "track"
+    IDENTIFY = "identify"
+    GROUP = "group"

@@ -22,6 +22,7 @@ from functools import partial
 
 from consumer.audience.membership import MembershipChange
 from consumer.delivery import Delivery
+from consumer.direct_delivery import SWITCHED_OFF, DirectDelivery, NoDirectCalls
 from consumer.errors import SegmentLiveIntentError
 from consumer.kafka.dead_letter_headers import as_first_read
 from consumer.kafka.offset_ledger import CommitOffset, Entry, OffsetLedger, PartitionId
@@ -30,12 +31,14 @@ from consumer.kafka.record_reader import RecordBatch
 from consumer.kafka.record_weight import unfinished_weight_bytes
 from consumer.record import Ignored, IgnoreReason, KafkaRecord, source_of
 from consumer.refusals import Refusals
+from consumer.segment.direct_call_record import DirectReading
 from consumer.segment.event_decoder import RecordDecoder, SchemaNeeded
 from consumer.segment.framing import SchemaRef
 from consumer.segment.membership_rules import MembershipPolicy, Origin
 from consumer.segment.record_reading import RecordReading, read_record
 from consumer.segment.schemas import Schemas
 from consumer.telemetry.metrics import Metrics
+from consumer.withdrawing import Withdrawing
 
 _LOOK_AGAIN_SECONDS = 0.25
 _MEMORY = "memory"
@@ -65,6 +68,8 @@ class Pipeline:
         policy: MembershipPolicy,
         ledger: OffsetLedger,
         delivery: Delivery,
+        withdrawing: Withdrawing,
+        direct: DirectDelivery | NoDirectCalls = SWITCHED_OFF,
         refusals: Refusals,
         budget: MemoryBudget,
         liveintent_blocked: Callable[[], str | None],
@@ -77,6 +82,8 @@ class Pipeline:
         self._policy = policy
         self._ledger = ledger
         self._delivery = delivery
+        self._withdrawing = withdrawing
+        self._direct = direct
         self._refusals = refusals
         self._budget = budget
         self._liveintent_blocked = liveintent_blocked
@@ -119,14 +126,18 @@ class Pipeline:
         owned = set(partitions)
         self._ledger.stop_taking(owned)
         self.parking.forget(owned)
-        await self._delivery.release(owned, drain_seconds=self._drain_seconds)
+        await asyncio.gather(
+            self._withdrawing.release(owned, drain_seconds=self._drain_seconds),
+            self._direct.release(owned, drain_seconds=self._drain_seconds),
+        )
         return self._ledger.revoke(owned)
 
     def on_lost(self, partitions: Sequence[PartitionId]) -> None:
         """Fence the partitions, which somebody else may own by now: nothing is committed."""
         self._ledger.revoke(partitions)
         self.parking.forget(partitions)
-        self._delivery.let_go(set(partitions))
+        self._withdrawing.let_go(set(partitions))
+        self._direct.let_go(partitions)
 
     def on_failed(self, error: SegmentLiveIntentError) -> None:
         """End `run` with this error, and so the process."""
@@ -136,7 +147,7 @@ class Pipeline:
         """What an unfinished record waits for, as the end of "it waits for ..."."""
         if self.parking.holds(entry.partition) and not entry.started:
             return "a schema"
-        return self._delivery.waits_for(entry)
+        return self._direct.waits_for(entry) or self._withdrawing.waits_for(entry)
 
     # The way of a record
 
@@ -185,35 +196,45 @@ class Pipeline:
             return partial(self._load, events.ref)
         entry.started = True
         self._started_bytes += unfinished_weight_bytes(record)
-        self._follow(entry, read_record(events, self._policy, _origin(record)))
+        origin = _origin(record)
+        read = read_record(events, self._policy, origin)
+        self._follow(entry, read, self._direct.asked_by(events, origin))
         return None
 
     async def _load(self, ref: SchemaRef) -> None:
         if self._schemas is None:
-            message = "a format with schemas was configured without a place to find them"
-            raise RuntimeError(message)
+            raise RuntimeError("a format with schemas was configured without a place to find them")
         await self._schemas.load(ref)
 
-    def _follow(self, entry: Entry, read: RecordReading) -> None:
+    def _follow(self, entry: Entry, read: RecordReading, direct: DirectReading) -> None:
+        self._note(read)
+        asked = self._withdrawing.asked_by(read)
+        wanted = [*read.changes, *asked.removals]
+        changes = [change for change in wanted if self.admits(change)]
+        ignored = [*read.ignored, *asked.ignored, *direct.ignored]
+        if len(changes) < len(wanted):
+            ignored.append(IgnoreReason.NOT_REPLAYED)
+        rejected = read.rejected or asked.rejected or direct.rejected
+        parts = len(changes) + len(asked.requests) + len(direct.calls) + (rejected is not None)
+        events, more_bytes = read.events_with_changes, direct.size_bytes
+        self._ledger.split(entry, parts or 1, ignored, events=events, more_bytes=more_bytes)
+        if rejected is not None:
+            # The dead letter holds the whole record; what its other events ask for is sent all the same.
+            self._refusals.refuse(entry, rejected, stage=read.stage)
+        for change in changes:
+            self._delivery.accept(change, entry)
+        for request in asked.requests:
+            self._withdrawing.send(request, entry)
+        for call in direct.calls:
+            self._direct.accept(call, entry)
+        if not parts:
+            self._ledger.finish(entry, Ignored(ignored[0]))
+
+    def _note(self, read: RecordReading) -> None:
         for note in read.notes:
             self._metrics.event_notes.labels(note).inc()
         for change in read.withheld:
             self._delivery.withhold(change)
-        changes = [change for change in read.changes if self.admits(change)]
-        ignored = (
-            read.ignored
-            if len(changes) == len(read.changes)
-            else (*read.ignored, IgnoreReason.NOT_REPLAYED)
-        )
-        parts = len(changes) + (read.rejected is not None)
-        self._ledger.split(entry, parts or 1, ignored, events=read.events_with_changes)
-        if read.rejected is not None:
-            # The dead letter holds the whole record; what its other events ask for is sent all the same.
-            self._refusals.refuse(entry, read.rejected, stage=read.stage)
-        for change in changes:
-            self._delivery.accept(change, entry)
-        if not parts:
-            self._ledger.finish(entry, Ignored(ignored[0]))
 
     # Back pressure
 

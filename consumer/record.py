@@ -64,6 +64,9 @@ class IgnoreReason(StrEnum):
     STALE = "stale"
     TOMBSTONE = "tombstone"
     DELETION = "deletion"
+    DIRECT_CALL_OFF = "direct_call_off"
+    DIRECT_CALL_UNMAPPED = "direct_call_unmapped"
+    TOO_OLD = "too_old"
     NOT_REPLAYED = "not_replayed"
 
 
@@ -78,6 +81,9 @@ class RejectReason(StrEnum):
     INVALID_AUDIENCE_NAME = "invalid_audience_name"
     AUDIENCE_REFUSED = "audience_refused"
     UPLOAD_REFUSED = "upload_refused"
+    DIRECT_CALL_REFUSED = "direct_call_refused"
+    UNUSABLE_DELETION = "unusable_deletion"
+    PRIVACY_REFUSED = "privacy_refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 # A dead letter under way is a copy of its record, a task and a place in librdkafka's queue: some 10 KB beside its bytes.
 WRITES_MAX = 500
 WRITES_MAX_BYTES = 16 * 2**20
+# Segment deletes up to 5,000 users with one call, and each deletion may carry nothing but a user id.
+_NO_SIGN_OF_A_BAD_DEPLOY = frozenset({RejectReason.UNUSABLE_DELETION})
 _Refused = tuple[Entry, Rejected, str]
 
 
@@ -86,6 +88,8 @@ class Refusals:
         now = self._now()
         before = self.recent.get(rejected.reason)
         self.recent[rejected.reason] = RecentRefusal(1 if before is None else before.count + 1, now)
+        if rejected.reason in _NO_SIGN_OF_A_BAD_DEPLOY:
+            return
         if self._limit is not None and not self._limit.allows(now):
             message = (
                 f"More than {self._limit.count} refusals within {self._limit.per_seconds:g} seconds, the last for "

@@ -79,6 +79,16 @@ def email_identifier(text: str, algorithms: Collection[EmailHash]) -> Identifier
     return Identifier(IdentifierType.EMAIL_HASH, values) if values else None
 
 
+def is_another_address(text: str, than: str) -> bool:
+    """Whether both are addresses, or hashes of one, and certainly not of the same.
+
+    Two hashes of different kinds may be of one address, so they are not. An address is compared with a hash by its own
+    hash of that kind.
+    """
+    one, other = _hashes(text), _hashes(than)
+    return any(one[length] != other[length] for length in one.keys() & other.keys())
+
+
 def device_identifier(
     type: DeviceIdType,  # noqa: A002 - Identifier's word for it
     value: str,
@@ -92,6 +102,12 @@ def device_identifier(
     if not _DEVICE_ID.fullmatch(given) or given == _LIMITED_TRACKING:
         return None
     return Identifier(type, (given.upper() if type is IdentifierType.IDFA else given,))
+
+
+def _hashes(text: str) -> Mapping[int, str]:
+    """Every hash that is known of what the text names, by its length."""
+    identifier = email_identifier(text, frozenset(EmailHash))
+    return {} if identifier is None else {len(value): value for value in identifier.values}
 
 
 def _tidied(text: str) -> str:

@@ -64,7 +64,9 @@ class Lane(Generic[Part]):
                 return [(part, IgnoreReason.STALE)]
             seen = known.message_ids + seen  # what waits is newer than what was applied
             every_hash.update(dict.fromkeys(known.change.identifier.values))
-        if change.action is Action.ADD and self._withheld_since(change):
+        if change.action is Action.ADD and (
+            self._withheld_since(change) or self._latest.is_withdrawn(change)
+        ):
             return [(part, IgnoreReason.STALE)]
         message_ids = (*dict.fromkeys(seen), change.message_id)[-MESSAGE_IDS_KEPT:]
         # Only `values` are sent, but a change by one hash must not make us forget whose it is.

@@ -1,6 +1,6 @@
 """All lanes: one per audience, independent of each other, sharing the latest-state guard."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -36,6 +36,10 @@ class Lanes(Generic[Part]):
         if lane is None:
             lane = self._lanes[audience] = Lane(audience, self.latest)
         return lane
+
+    def audiences(self) -> Collection[AudienceKey]:
+        """Every audience that was met."""
+        return self._lanes.keys()
 
     def due(self, *, now: float) -> list[Lane[Part]]:
         """The idle lanes whose changes have waited long enough, or are enough."""

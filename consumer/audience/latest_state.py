@@ -7,7 +7,7 @@ import marshal
 import sys
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consumer.audience.membership import (
     Action,
@@ -19,9 +19,13 @@ from consumer.audience.membership import (
 )
 from consumer.audience.version import supersedes
 from consumer.audience.wanderers import Wanderers
+from consumer.audience.withdrawal import Withdrawal
 
 # Message ids kept per member. One would do but for replays of an event that a newer one of the same instant followed.
 MESSAGE_IDS_KEPT = 4
+_EVERYWHERE = AudienceKey("*")
+# They are never superseded, so they must not drive out everything else in the end.
+_WITHDRAWN_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,14 @@ class LatestState:
         self._capacity = capacity
         self._applied: OrderedDict[tuple[AudienceKey, str], bytes] = OrderedDict()
         self._withheld: OrderedDict[tuple[AudienceKey, str], bytes] = OrderedDict()
+        self._withdrawn: OrderedDict[str, Version] = OrderedDict()
         self._written = 0
         self._void_up_to: dict[str, int] = {}
         self.evictions = 0
         self.wanderers = Wanderers()
 
     def __len__(self) -> int:
-        return len(self._applied) + len(self._withheld)
+        return len(self._applied) + len(self._withheld) + len(self._withdrawn)
 
     def applied(self, audience: AudienceKey, value: str) -> Applied | None:
         """What LiveIntent has last been told of this identifier value in this audience, if we remember."""
@@ -106,9 +111,30 @@ class LatestState:
                 self._withheld.move_to_end(key)
         self._evict()
 
+    def withdraw(self, withdrawal: Withdrawal) -> None:
+        """The person left every audience as of then, also those that nobody has met yet."""
+        for removal in withdrawal.removals([_EVERYWHERE]):
+            for value in removal.identifier.values:
+                standing = self._withdrawn.get(value)
+                if standing is None or supersedes(removal, _removal(removal, standing)):
+                    self._withdrawn[value] = withdrawal.version
+                    self._withdrawn.move_to_end(value)
+        while len(self._withdrawn) > self._capacity * _WITHDRAWN_SHARE:
+            self._withdrawn.popitem(last=False)
+            self.evictions += 1
+        self._evict()
+
+    def is_withdrawn(self, add: MembershipChange) -> bool:
+        """Whether the person of this ADD has left every audience since, as far as we remember."""
+        return any(
+            (version := self._withdrawn.get(value)) is not None
+            and not supersedes(add, _removal(add, version))
+            for value in add.identifier.values
+        )
+
     def _evict(self) -> None:
         while len(self) > self._capacity:
-            (self._applied or self._withheld).popitem(last=False)
+            (self._applied or self._withheld or self._withdrawn).popitem(last=False)
             self.evictions += 1
 
 
@@ -116,6 +142,11 @@ def with_late_message(message_ids: tuple[str, ...], late: str) -> tuple[str, ...
     """The ids to keep when one more came too late. The last, which stands, is the last to be forgotten."""
     *others, own = message_ids
     return (*others, late, own)[-MESSAGE_IDS_KEPT:]
+
+
+def _removal(change: MembershipChange, version: Version) -> MembershipChange:
+    """The same member's REMOVE, as of then."""
+    return replace(change, action=Action.REMOVE, version=version)
 
 
 def _shared(audience: AudienceKey) -> AudienceKey:

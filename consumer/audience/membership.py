@@ -5,19 +5,32 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
+from consumer.choices import IdentifierType
+
+__all__ = [
+    "AUDIENCE_NAME_MAX",
+    "Action",
+    "AudienceKey",
+    "Identifier",
+    "IdentifierType",
+    "MembershipChange",
+    "Version",
+    "is_audience_name",
+]
+
 AudienceKey = NewType("AudienceKey", str)
 """Segment's computation key, which is also the audience's name at LiveIntent (before any prefix)."""
 
 AUDIENCE_NAME_MAX = 128
-_AUDIENCE_NAME = re.compile(rf"[A-Za-z0-9 _.:-]{{1,{AUDIENCE_NAME_MAX}}}")
+_AUDIENCE_NAME = re.compile(r"[A-Za-z0-9 _.:-]+")
 
 
-def is_audience_name(name: str) -> bool:
-    """Whether LiveIntent could take this name.
+def is_audience_name(name: str, longest: int = AUDIENCE_NAME_MAX) -> bool:
+    """Whether LiveIntent could take this name, the prefix included, of at most `longest` characters.
 
     128 characters is the limit of LiveIntent's previous API; its present one publishes none.
     """
-    return _AUDIENCE_NAME.fullmatch(name) is not None
+    return len(name) <= longest and _AUDIENCE_NAME.fullmatch(name) is not None
 
 
 class Action(StrEnum):
@@ -25,14 +38,6 @@ class Action(StrEnum):
 
     ADD = "add"
     REMOVE = "remove"
-
-
-class IdentifierType(StrEnum):
-    """The identifier kinds LiveIntent's Audiences API takes, spelled as it spells them."""
-
-    EMAIL_HASH = "EMAIL_HASH"
-    AAID = "AAID"
-    IDFA = "IDFA"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import traceback
 import typer
 from rich.console import Console
 
+from consumer.cli.audiences import audiences
 from consumer.cli.check import check
 from consumer.cli.dead_letters import dead_letters
 from consumer.cli.demo import demo
@@ -19,9 +20,10 @@ from consumer.telemetry.redaction import redacted
 
 EXIT_CODES = """\
 Exit codes: 0 done, or stopped and drained; 1 an error nobody foresaw; 2 settings or arguments that cannot be used;
-3 a check, a demo or a redrive did not come out right; 4 Kafka's client cannot go on; 5 no offset to start from;
-6 too many dead letters; 7 stopped by a second signal before it was drained; 10 a guard is against a replay; 11 it is
-not the plan that was approved; 12 the group has members; 13 Kafka refused its new offsets; 14 they are not as written."""
+3 a check, a demo, a redrive or a question to LiveIntent did not come out right; 4 Kafka's client cannot go on;
+5 no offset to start from; 6 too many dead letters; 7 stopped by a second signal before it was drained; 10 a guard is
+against a replay; 11 it is not the plan that was approved; 12 the group has members; 13 Kafka refused its new offsets;
+14 they are not as written."""
 
 app = typer.Typer(
     name="segment-liveintent",
@@ -35,6 +37,7 @@ app.command()(run)
 app.command()(check)
 app.command()(demo)
 app.command()(explain)
+app.add_typer(audiences, name="audiences")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(replay, name="replay")
 app.add_typer(schemas, name="schemas")

@@ -1,12 +1,10 @@
 """`segment-liveintent check`: whether the service could run and deliver with these settings, before it does."""
 
 import asyncio
-import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +14,7 @@ from rich.console import Console
 from consumer.cli.checks.everything import findings
 from consumer.cli.checks.findings import Finding, Result
 from consumer.cli.checks.view import as_json_line, as_line, summary
+from consumer.cli.quiet import quiet
 from consumer.errors import CheckFailed
 from consumer.kafka.connection import property_problems
 from consumer.settings import LogFormat, LogLevel, Settings, load_settings
@@ -30,7 +29,8 @@ def check(
         typer.Option(
             "--live",
             help="Also ask LiveIntent for upload URLs, one for each action and identifier type, on the first audience "
-            "that is there, to learn what it accepts. They are not used: nothing is uploaded.",
+            "that is there, to learn what it accepts. They are not used: nothing is uploaded. With PRIVACY_REQUESTS, rehearse a "
+            "privacy request about nobody.",
         ),
     ] = False,
     as_json: Annotated[
@@ -80,7 +80,7 @@ def check(
         else:
             console.print(as_line(finding, glyphs=glyphs))
 
-    with _quiet():
+    with quiet():
         results = asyncio.run(_check(settings, show, seconds=seconds, live=live))
     if results[Result.FAILED]:
         raise CheckFailed(summary(results))
@@ -96,15 +96,3 @@ async def _check(
         show(finding)
         results[finding.result] += 1
     return results
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the parts from logging what the findings say: they speak as they do in the service, of waiting."""
-    ours = logging.getLogger("consumer")
-    before = ours.level
-    ours.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        ours.setLevel(before)

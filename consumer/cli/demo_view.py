@@ -33,6 +33,9 @@ MEANINGS: Mapping[str, str] = {
     IgnoreReason.STALE: "a newer change is known",
     IgnoreReason.DELETION: "a user deletion",
     IgnoreReason.TOMBSTONE: "an empty record",
+    IgnoreReason.DIRECT_CALL_OFF: "a call not forwarded",
+    IgnoreReason.DIRECT_CALL_UNMAPPED: "a call without a row",
+    IgnoreReason.TOO_OLD: "a call of long ago",
     IgnoreReason.NOT_REPLAYED: "no news for a replay",
     RejectReason.UNDECODABLE: "bytes that are no event",
 }

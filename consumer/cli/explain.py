@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from consumer.cli.event_values import EventValue, bare_values_in, values_in
+from consumer.cli.explain_direct_calls import direct_call_policy
 from consumer.cli.explain_view import as_json_line, as_text, summary
 from consumer.cli.explanation import Explanation, Verdict, explain_events
 from consumer.cli.run import EnvFile
@@ -48,6 +49,13 @@ def explain(
         str | None,
         typer.Option("--mapping", help="Mapping to try out, instead of EVENT_MAPPING."),
     ] = None,
+    event_map: Annotated[
+        str | None,
+        typer.Option(
+            "--event-map",
+            help="Event map to try out: what would be forwarded if all direct calls were on.",
+        ),
+    ] = None,
     env_file: EnvFile = None,
 ) -> None:
     """Say what would happen to each event, and why: for "why is this customer not in the audience?".
@@ -56,13 +64,18 @@ def explain(
     Needs no settings of Kafka's or of LiveIntent's API, only those that decide
     membership: LIVEINTENT_AUDIENCES, SEGMENT_INTEGRATION_NAMES,
     SEGMENT_CONSENT_CATEGORIES, MEMBERSHIP_STRING_BOOLEANS,
-    MEMBERSHIP_VALUELESS_JOURNEY_STEPS, EMAIL_HASHES; for Avro also EVENT_FORMAT.
+    MEMBERSHIP_VALUELESS_JOURNEY_STEPS, MEMBERSHIP_REMOVE_OLD_EMAIL,
+    LIVEINTENT_IDENTIFIER_TYPES, EMAIL_HASHES; for Avro also EVENT_FORMAT.
 
     Remembers nothing: only the running service knows whether a change is a
     duplicate, or older than what it has delivered.
 
     To try out a feed's mapping: --schema reads samples as records of that
     schema, and --mapping (a preset's name, or a TOML file) as the mapping says.
+
+    Direct calls are explained when DIRECT_CALLS is set, and to try out an event
+    map with --event-map (the one of the program, or a TOML file). How old an
+    event is does not count here.
 
     Exits with 0 when every file could be read, whatever becomes of the events.
 
@@ -80,7 +93,12 @@ def explain(
         is_bare = reads_bare_avro(os.environ, env_file=env_file)
     unreadable: list[str] = []
     read = bare_values_in if is_bare else values_in
-    explanations = explain_events(_values(files or [_STDIN], read, unreadable), policy, decode)
+    explanations = explain_events(
+        _values(files or [_STDIN], read, unreadable),
+        policy,
+        decode,
+        direct_calls=direct_call_policy(event_map, policy, os.environ, env_file=env_file),
+    )
     console = Console(highlight=False, soft_wrap=True)
     if as_json or not console.is_terminal:
         for explanation in explanations:

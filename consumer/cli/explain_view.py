@@ -7,20 +7,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from rich.text import Text
 
 from consumer.audience.membership import Action, Identifier, IdentifierType, MembershipChange
-from consumer.cli.explanation import Explanation, Verdict
+from consumer.audience.withdrawal import WithdrawalCause
+from consumer.cli.direct_call_view import direct_call_fields, direct_call_lines
+from consumer.cli.explanation import EVERY_MET_AUDIENCE, Explanation, Verdict
 from consumer.segment.reasons import NOTED, in_words
 
 _STYLES: Mapping[Verdict, str] = {
     Verdict.CHANGES: "bold green",
+    Verdict.DIRECT_CALL: "bold green",
     Verdict.IGNORED: "bold yellow",
     Verdict.REJECTED: "bold red",
 }
 _COUNTED: Mapping[Verdict, str] = {
     Verdict.CHANGES: "with changes",
+    Verdict.DIRECT_CALL: "forwarded",
     Verdict.IGNORED: "ignored",
     Verdict.REJECTED: "rejected",
 }
 _DEEDS: Mapping[Action, str] = {Action.ADD: "add to", Action.REMOVE: "remove from"}
+_EVERY_MET = "every other audience the service has met since its start"
+_WITHDRAWALS: Mapping[WithdrawalCause, str] = {
+    WithdrawalCause.DELETION: "Segment asks to erase this user.",
+    WithdrawalCause.CONSENT: ("The person took back consent to one of SEGMENT_CONSENT_CATEGORIES."),
+}
 _HASHES: Mapping[int, str] = {32: "md5", 40: "sha1", 64: "sha256"}
 _SHOWN_CHARACTERS = 8
 
@@ -43,6 +52,7 @@ def as_json_line(explanation: Explanation) -> str:
                 }
                 for (audience, action), by_type in _grouped(explanation.changes).items()
             ],
+            **direct_call_fields(explanation.direct_call),
         }
     )
 
@@ -55,8 +65,12 @@ def as_text(explanation: Explanation) -> Text:
     text.append(f"  {explanation.verdict}", style=_STYLES[explanation.verdict])
     if explanation.reason is not None:
         text.append(f"  {explanation.reason}: {in_words(explanation.reason)}")
+    if explanation.withdrawal is not None:
+        text.append(f"\n    {_WITHDRAWALS[explanation.withdrawal]}")
     for line in _change_lines(explanation.changes):
         text.append(f"\n    {line}")
+    for line in direct_call_lines(explanation.direct_call):
+        text.append(f"\n    {_printable(line)}")
     if explanation.detail:
         text.append(f"\n    {_printable(explanation.detail)}")
     for reason, count in Counter(explanation.also_ignored).items():
@@ -69,7 +83,11 @@ def as_text(explanation: Explanation) -> Text:
 def summary(verdicts: Counter[Verdict]) -> Text:
     """Return the last lines for a terminal: how many of each, and what an explanation cannot know."""
     total = verdicts.total()
-    counts = ", ".join(f"{verdicts[verdict]} {words}" for verdict, words in _COUNTED.items())
+    counts = ", ".join(
+        f"{verdicts[verdict]} {words}"
+        for verdict, words in _COUNTED.items()
+        if verdict is not Verdict.DIRECT_CALL or verdicts[verdict]  # most have switched them off
+    )
     text = Text(f"{total} {'event' if total == 1 else 'events'}: {counts}.")
     if verdicts[Verdict.CHANGES]:
         text.append(
@@ -94,7 +112,8 @@ def _change_lines(changes: Iterable[MembershipChange]) -> Iterator[str]:
             for kind, identifiers in by_type.items()
             for identifier in identifiers
         )
-        yield f"{_DEEDS[action]} {_printable(audience)}: {members}"
+        name = _EVERY_MET if audience == EVERY_MET_AUDIENCE else _printable(audience)
+        yield f"{_DEEDS[action]} {name}: {members}"
 
 
 def _shortened(identifier: Identifier) -> str:

@@ -148,12 +148,18 @@ class OffsetLedger:
         return entry
 
     def split(
-        self, entry: Entry, parts: int, ignored: Iterable[IgnoreReason] = (), *, events: int = 1
+        self,
+        entry: Entry,
+        parts: int,
+        ignored: Iterable[IgnoreReason] = (),
+        *,
+        events: int = 1,
+        more_bytes: int = 0,
     ) -> None:
-        """Say how many parts (at least one) of how many events are not ignored already. Once for a record."""
+        """Say how many parts (at least one) of how many events are not ignored already, and what more they weigh. Once."""
         entry.parts_left = parts
         if not entry.released:
-            weight_bytes = parts_weight_bytes(parts, events)
+            weight_bytes = parts_weight_bytes(parts, events) + more_bytes
             entry.weight_bytes += weight_bytes
             self.pending_bytes += weight_bytes
         for reason in ignored:
@@ -263,8 +269,7 @@ class OffsetLedger:
     def _close_entry(self, entry: Entry) -> None:
         ledger = entry.ledger
         if entry.record is None:
-            message = "a record was finished more often than it has parts"
-            raise RuntimeError(message)
+            raise RuntimeError("a record was finished more often than it has parts")
         books = self.books
         if entry.rejection is not None:
             books.dead_lettered[entry.rejection.reason] += 1

@@ -26,6 +26,18 @@ def precedence(row: AudienceRow) -> tuple[object, ...]:
     return (row.created_at, row.id)
 
 
+def warn_of_another_name(key: AudienceKey, row: AudienceRow, *, expected: str) -> None:
+    """Say that an audience that is set by its id has another name: renamed, or not the one that was meant."""
+    if row.name != expected:
+        log.warning(
+            "An audience that is set by its id has another name at LiveIntent; it is used.",
+            audience=key,
+            audience_id=row.id,
+            name=row.name,
+            expected_name=expected,
+        )
+
+
 class NameConflicts:
     """The names that several usable audiences share: counted while they do, and told once."""
 

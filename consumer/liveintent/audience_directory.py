@@ -15,12 +15,15 @@ import structlog
 from consumer.audience.membership import AudienceKey, is_audience_name
 from consumer.choices import OnArchived, OnDeleted
 from consumer.liveintent.api_calls import AudienceCalls
+from consumer.liveintent.audience_answers import AudienceRefused, Undecided
+from consumer.liveintent.audience_by_id import SETTING, judged_by_id
 from consumer.liveintent.audience_choice import (
     ARCHIVED,
     DELETED,
     NameConflicts,
     precedence,
     usable_rows,
+    warn_of_another_name,
 )
 from consumer.liveintent.audience_lookup import AudienceFinder, Unreadable
 from consumer.liveintent.clock import Clock
@@ -29,21 +32,9 @@ from consumer.liveintent.shapes import AudienceId, AudienceRow
 from consumer.liveintent.upload_outcome import Refused, Success
 from consumer.telemetry.metrics import Metrics
 
+__all__ = ["AudienceDirectory", "AudienceRefused"]
+
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class AudienceRefused:
-    """There is no audience to send to, and there will be none until somebody acts. `detail` is for people."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Undecided:
-    """Neither found nor refused: to be asked again later."""
-
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +83,7 @@ class AudienceDirectory:
         """
         async with self._locks.setdefault(key, asyncio.Lock()):
             park_seconds = self._policy.park_seconds
-            while isinstance(resolved := await self._resolve(key), _Undecided):
+            while isinstance(resolved := await self._resolve(key), Undecided):
                 log.error(
                     "An audience can neither be found nor created; asking again later.",
                     audience=key,
@@ -109,7 +100,7 @@ class AudienceDirectory:
         if (known := self._known.get(key)) is not None:
             self._known[key] = _Known(known.id, -math.inf, -math.inf)
 
-    async def _resolve(self, key: AudienceKey) -> AudienceId | AudienceRefused | _Undecided:
+    async def _resolve(self, key: AudienceKey) -> AudienceId | AudienceRefused | Undecided:
         if key in self._policy.audience_ids:
             return await self._configured(key)
         known = self._known.get(key)
@@ -124,24 +115,32 @@ class AudienceDirectory:
             return known.id
         return await self._by_name(key, known)
 
-    async def _configured(self, key: AudienceKey) -> AudienceId | AudienceRefused:
+    async def _configured(self, key: AudienceKey) -> AudienceId | AudienceRefused | Undecided:
         audience = AudienceId(self._policy.audience_ids[key])
         known = self._known.get(key)
         if known is not None and not self._is_old(known):
             return audience
-        if await self._active(audience) is None:
-            return AudienceRefused(f"Audience {audience}, set for {key}, is not an active one.")
-        self._known[key] = _Known(audience, self._clock.now(), math.inf)
-        return audience
+        row = judged_by_id(await self._api.get(audience), key, audience, account=self._account)
+        if not isinstance(row, AudienceRow):
+            return row
+        if row.status == ARCHIVED:
+            return await self._archived(key, row)
+        if known is None:
+            warn_of_another_name(key, row, expected=self._policy.name_prefix + key)
+        return self._remember(key, row)
 
     async def _by_name(
         self, key: AudienceKey, known: _Known | None
-    ) -> AudienceId | AudienceRefused | _Undecided:
+    ) -> AudienceId | AudienceRefused | Undecided:
         name = self._policy.name_prefix + key
-        if not is_audience_name(name):
+        if not is_audience_name(name, self._policy.name_max):
             return AudienceRefused(f"{name!r} cannot be the name of a LiveIntent audience.")
         rows = await self._finder.find(name)
         if not isinstance(rows, Unreadable):
+            if taken := [row.id for row in rows if row.id in self._policy.audience_ids.values()]:
+                return AudienceRefused(
+                    f"The audience {name} ({taken[0]}) is another's by {SETTING}."
+                )
             if usable := usable_rows(rows):
                 return self._settle_on(key, usable)
             self._conflicts.note(key, ())
@@ -149,7 +148,7 @@ class AudienceDirectory:
             # Renamed at LiveIntent, or not searchable yet. The id is what counts.
             return self._remember(key, row)
         if isinstance(rows, Unreadable):
-            return _Undecided(rows.detail)
+            return Undecided(rows.detail)
         if self._known.pop(key, None) is not None and not rows:
             self._unsettled.add(key)  # perhaps neither its id nor its name is known everywhere yet
         existing = await self._existing(key, name, rows)
@@ -157,7 +156,7 @@ class AudienceDirectory:
 
     async def _existing(
         self, key: AudienceKey, name: str, rows: Sequence[AudienceRow]
-    ) -> AudienceId | AudienceRefused | _Undecided | None:
+    ) -> AudienceId | AudienceRefused | Undecided | None:
         """What all audiences of this name lead to; None when one is to be created."""
         if usable := usable_rows(rows):
             return self._settle_on(key, usable)
@@ -174,7 +173,7 @@ class AudienceDirectory:
 
     async def _archived(
         self, key: AudienceKey, row: AudienceRow
-    ) -> AudienceId | AudienceRefused | _Undecided:
+    ) -> AudienceId | AudienceRefused | Undecided:
         if self._policy.on_archived is OnArchived.FAIL:
             return AudienceRefused(f"The audience {row.name} ({row.id}) is archived at LiveIntent.")
         outcome = await self._api.activate(row.id)
@@ -185,11 +184,11 @@ class AudienceDirectory:
             case Refused():
                 return AudienceRefused(f"LiveIntent does not activate {row.name}: {outcome}")
             case _:
-                return _Undecided(f"Activating {row.name} came to nothing: {outcome}")
+                return Undecided(f"Activating {row.name} came to nothing: {outcome}")
 
     async def _create(
         self, key: AudienceKey, name: str
-    ) -> AudienceId | AudienceRefused | _Undecided:
+    ) -> AudienceId | AudienceRefused | Undecided:
         """One create, and only after a search in vain a second one."""
         for _ in range(2):
             if key in self._unsettled and (settled := await self._settled(key, name)) is not None:
@@ -206,22 +205,22 @@ class AudienceDirectory:
                     log.warning(
                         "A create may or may not have happened.", audience=key, outcome=str(outcome)
                     )
-        return await self._settled(key, name) or _Undecided(
+        return await self._settled(key, name) or Undecided(
             "Two creates had an unknown outcome, and no search finds the audience."
         )
 
     async def _settled(
         self, key: AudienceKey, name: str
-    ) -> AudienceId | AudienceRefused | _Undecided | None:
+    ) -> AudienceId | AudienceRefused | Undecided | None:
         """What became of a create of unknown outcome; None when nothing did."""
         rows = await self._search_until(name, lambda rows: bool(usable_rows(rows)))
         if isinstance(rows, Unreadable):  # which is not the same as empty
-            return _Undecided(rows.detail)
+            return Undecided(rows.detail)
         return await self._existing(key, name, rows)
 
     async def _created(
         self, key: AudienceKey, row: AudienceRow
-    ) -> AudienceId | AudienceRefused | _Undecided:
+    ) -> AudienceId | AudienceRefused | Undecided:
         """Our new audience, or the one another replica created before it.
 
         Whoever sees its own audience in the search sees every earlier one too, so all replicas choose alike.
@@ -241,7 +240,7 @@ class AudienceDirectory:
 
         # Should later searches be refused, what an earlier one showed still counts.
         await self._search_until(row.name, is_listed, at_once=(0.0,))
-        return await self._existing(key, row.name, seen) or _Undecided(
+        return await self._existing(key, row.name, seen) or Undecided(
             f"{row.name} was deleted as soon as it was created."
         )
 

@@ -44,6 +44,7 @@ class AudienceFinder:
             AudienceLookup.LIST: [],
         }
         self._ways: list[_Way] = [*searches[start], self._list]
+        self._ways_without_name: list[_Way] = [*searches[start][1:], self._list]
 
     async def find(self, name: str) -> list[AudienceRow] | Unreadable:
         """Our account's and data provider's audiences of exactly this name, of any status."""
@@ -58,17 +59,30 @@ class AudienceFinder:
             refused.append(way)
         return unreadable
 
+    async def find_all(self) -> list[AudienceRow] | Unreadable:
+        """Our account's and data provider's audiences of any name and any status."""
+        unreadable = Unreadable("No way to look for audiences is left.")
+        for way in self._ways_without_name:
+            rows = await way("")
+            if isinstance(rows, list):
+                return self._of_our_account(rows)
+            unreadable = rows
+        return unreadable
+
     def _forget_refused(self, refused: list[_Way]) -> None:
         if any(way in refused for way in self._ways):
             log.warning("LiveIntent refuses our first way to look for audiences; another works.")
             self._ways = [way for way in self._ways if way not in refused]
 
     def _of_ours(self, rows: Iterable[AudienceRow], name: str) -> list[AudienceRow]:
+        return self._of_our_account(row for row in rows if row.name == name)
+
+    def _of_our_account(self, rows: Iterable[AudienceRow]) -> list[AudienceRow]:
+        """Each once: pages may shift while they are read."""
         ours = {
             row.id: row
             for row in rows
-            if row.name == name
-            and row.account_id == self._account.account_id
+            if row.account_id == self._account.account_id
             and row.data_provider_id == self._account.data_provider_id
         }
         return list(ours.values())

@@ -106,11 +106,11 @@ class AudiencesApi:
 
     async def activate(self, audience: AudienceId) -> Decided[AudienceRow]:
         """Brings an archived audience back."""
+        return await self._write_status(audience, "Activate")
 
-        async def send(token: str) -> Answer | TransportFailure:
-            return await self._client.update_audience(token, audience, {"status": "Activate"})
-
-        return await self._exchange.decide(Operation.UPDATE, send, read_audience)
+    async def archive(self, audience: AudienceId) -> Decided[AudienceRow]:
+        """Takes an audience out of use. LiveIntent's API can bring it back, and cannot delete it."""
+        return await self._write_status(audience, "Archive")
 
     async def counts(self, audience: AudienceId) -> Decided[list[AudienceCount]]:
         """The audience's size and reach by day."""
@@ -160,6 +160,12 @@ class AudiencesApi:
     async def put_off(self, operation: Operation, why: RetryLater, *, attempt: int) -> None:
         """Wait before repeating `store`."""
         await self._exchange.put_off(operation, why, attempt=attempt)
+
+    async def _write_status(self, audience: AudienceId, status: str) -> Decided[AudienceRow]:
+        async def send(token: str) -> Answer | TransportFailure:
+            return await self._client.update_audience(token, audience, {"status": status})
+
+        return await self._exchange.decide(Operation.UPDATE, send, read_audience)
 
     async def _uploads_page(
         self, audience: AudienceId, page: int

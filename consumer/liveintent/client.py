@@ -1,6 +1,6 @@
 """One method for each operation of LiveIntent's Audiences API, one HTTP exchange each. Nothing is judged here.
 
-The only module of this folder that knows aiohttp. Paths and bodies follow LiveIntent's published OpenAPI; the PUT to
+Paths and bodies follow LiveIntent's published OpenAPI; the PUT to
 a signed URL is not in it and follows what such storage needs: Content-Length, no redirect, nobody's credentials.
 """
 
@@ -8,7 +8,6 @@ import io
 import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -17,17 +16,19 @@ import orjson
 from aiohttp import ClientResponse, ClientTimeout, hdrs
 from yarl import URL
 
+from consumer.liveintent.http_reply import (
+    USER_AGENT,
+    Reply,
+    answer_of,
+    status_class,
+    transport_failure,
+)
 from consumer.liveintent.policies import StoreHeaders, Timeouts
-from consumer.liveintent.retry_schedule import read_http_date, read_retry_after
 from consumer.liveintent.shapes import AudienceId, UploadRequest
-from consumer.liveintent.upload_outcome import Answer, Operation, TransportFailure
+from consumer.liveintent.upload_outcome import Operation, TransportFailure
 from consumer.telemetry.metrics import Metrics
 
-ANSWER_MAX_BYTES = 16 * 1024 * 1024
-USER_AGENT = "segment-liveintent"
-
 Json = Mapping[str, object]
-Reply = Answer | TransportFailure
 
 
 class LiveIntentClient:
@@ -134,6 +135,16 @@ class LiveIntentClient:
         path = f"/audiences/{audience}/counts"
         return await self._api(Operation.COUNTS, token, hdrs.METH_GET, path)
 
+    async def submit_privacy_request(self, token: str, request: Json) -> Reply:
+        """POST /data-subject-requests, at the Privacy API's host. Not idempotent, and harmless when repeated."""
+        path = "/data-subject-requests"
+        return await self._api(Operation.PRIVACY_REQUEST, token, hdrs.METH_POST, path, request)
+
+    async def test_privacy_request(self, token: str, request: Json) -> Reply:
+        """POST /data-subject-requests/test: the request and the token are checked, nothing is kept."""
+        path = "/data-subject-requests/test"
+        return await self._api(Operation.PRIVACY_TEST, token, hdrs.METH_POST, path, request)
+
     async def put_file(self, signed_url: str, content: bytes) -> Reply:
         """PUT the file to a signed URL: with its length, and without our token."""
         headers = dict(self._store_headers.extra)
@@ -188,47 +199,17 @@ class LiveIntentClient:
         reply: Reply
         try:
             async with request as response:
-                reply = await _answer(response)
+                reply = await answer_of(response)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             # Never passed on: aiohttp's messages and exceptions carry the URL, a signed one included.
-            reply = _transport_failure(error)
+            reply = transport_failure(error)
         self._metrics.liveintent_request_seconds.labels(operation).observe(
             time.perf_counter() - started
         )
-        self._metrics.liveintent_requests.labels(operation, _status_class(reply)).inc()
+        self._metrics.liveintent_requests.labels(operation, status_class(reply)).inc()
         return reply
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("LiveIntentClient is used before it was entered or after it closed.")
         return self._session
-
-
-async def _answer(response: ClientResponse) -> Answer:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(65_536):
-        body += chunk
-        if len(body) > ANSWER_MAX_BYTES:
-            break  # cut short, it is no JSON, and treated as an answer of the wrong shape
-    date = read_http_date(response.headers.get(hdrs.DATE))
-    return Answer(
-        status=response.status,
-        body=bytes(body),
-        retry_after_seconds=read_retry_after(
-            response.headers.get(hdrs.RETRY_AFTER), now=date or datetime.now(UTC)
-        ),
-        date=date,
-    )
-
-
-def _transport_failure(error: Exception) -> TransportFailure:
-    never_sent = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
-    if isinstance(error, never_sent):
-        return TransportFailure.UNREACHABLE
-    if isinstance(error, TimeoutError):
-        return TransportFailure.TIMEOUT
-    return TransportFailure.RESET
-
-
-def _status_class(reply: Reply) -> str:
-    return f"{reply.status // 100}xx" if isinstance(reply, Answer) else reply.value

@@ -4,7 +4,7 @@ An outage is waited out, however long it lasts: no call is given up, so no recor
 """
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,6 +43,10 @@ from consumer.telemetry.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+AUDIENCES = (Host.API, Host.STORAGE)
+"""The hosts of the Audiences API."""
+Judge = Callable[[Operation, Answer | TransportFailure], Outcome[Any]]
+"""What a reply to an operation means."""
 Send = Callable[[str], Awaitable[Answer | TransportFailure | None]]
 """Makes one HTTP exchange with the given token; None when there is nothing to send any more."""
 
@@ -80,9 +84,9 @@ class Health:
 
 
 class Exchange:
-    """The one way to LiveIntent's hosts. Every lane shares it."""
+    """The one way to some of LiveIntent's hosts, of which one at most wants the token. Every lane shares it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - built once, by service
         self,
         token: Token,
         limits: LiveIntentLimits,
@@ -91,7 +95,11 @@ class Exchange:
         clock: Clock,
         schedule: RetrySchedule | None = None,
         circuit_schedule: RetrySchedule = CIRCUIT_SCHEDULE,
+        hosts: Sequence[Host] = AUDIENCES,
+        judge: Judge = outcome_of,
     ) -> None:
+        self._judge = judge
+        self._token_host = next((host for host in hosts if host.wants_token), None)
         self._token = token
         self._clock = clock
         self._schedule = schedule or RetrySchedule()
@@ -102,7 +110,7 @@ class Exchange:
                 concurrency=limits.concurrency,
                 clock=clock,
             )
-            for host in Host
+            for host in hosts
         }
         self._gates = {
             host: Gate(
@@ -110,7 +118,7 @@ class Exchange:
                 clock=clock,
                 on_change=self._host_change(host),
             )
-            for host in Host
+            for host in hosts
         }
         # A circuit too: one refusal is enough to hold everyone back, and one call then finds out.
         self._authorisation = Gate(
@@ -120,15 +128,15 @@ class Exchange:
             changed=token.read_again,
             look_again_seconds=TOKEN_LOOK_AGAIN_SECONDS,
         )
-        for host in Host:
+        for host in hosts:
             metrics.circuit_open.labels(host).set(0)
 
     @property
     def obstacles(self) -> tuple[Health, ...]:
         """Everything that holds calls back now, for /readyz and /status. Holds no secret."""
-        found = [(Blocked.UNAUTHORISED, Host.API, self._authorisation.held)]
+        found = [(Blocked.UNAUTHORISED, self._token_host, self._authorisation.held)]
         found += [(Blocked.CIRCUIT_OPEN, host, gate.held) for host, gate in self._gates.items()]
-        found += [(Blocked.ASKED_TO_WAIT, host, self._pacing[host].held) for host in Host]
+        found += [(Blocked.ASKED_TO_WAIT, host, each.held) for host, each in self._pacing.items()]
         return tuple(
             Health(blocked, host, held.held_seconds, held.next_try_seconds, held.reason)
             for blocked, host, held in found
@@ -172,14 +180,14 @@ class Exchange:
             self._authorised(operation) as authorised,
             self._gates[operation.host].passage() as passage,
         ):
-            token = await self._token.value() if operation.host is Host.API else ""
+            token = await self._token.value() if operation.host.wants_token else ""
             if token is None:
-                outcome: Outcome[T] = Unauthorised("No API key could be read.")
+                outcome: Outcome[T] = Unauthorised("No token could be read.")
             else:
                 reply = await send(token)
                 if reply is None:
                     return Withdrawn()
-                outcome = _read(operation, outcome_of(operation, reply), read)
+                outcome = _read(operation, self._judge(operation, reply), read)
                 _tell_host(passage, outcome)
             if authorised is not None and not await self._is_outdated(token, outcome):
                 _tell_authorisation(authorised, outcome)
@@ -220,8 +228,7 @@ class Exchange:
         )
 
     def _authorised(self, operation: Operation) -> AbstractAsyncContextManager[Passage | None]:
-        # Storage never sees our token: the signature in the URL is the authority there.
-        return self._authorisation.passage() if operation.host is Host.API else nullcontext()
+        return self._authorisation.passage() if operation.host.wants_token else nullcontext()
 
     def _host_change(self, host: Host) -> Callable[[Held | None], None]:
         def changed(held: Held | None) -> None:
@@ -239,12 +246,15 @@ class Exchange:
         return changed
 
     def _authorisation_changed(self, held: Held | None) -> None:
-        self._metrics.unauthorised.set(held is not None)
+        host = "" if self._token_host is None else self._token_host.value
         if held is None:
-            log.info("LiveIntent accepts our API key again.")
+            self._metrics.unauthorised.dec()
+            log.info("LiveIntent accepts our API key again.", host=host)
         else:
+            self._metrics.unauthorised.inc()
             log.error(
                 "LiveIntent refuses our API key; nothing is sent until it is replaced.",
+                host=host,
                 reason=held.reason,
                 wait_seconds=round(held.next_try_seconds, 1),
             )

@@ -24,6 +24,7 @@ from consumer.liveintent.upload_outcome import (
 from consumer.liveintent.upload_parts import (
     FileToSend,
     NothingToSend,
+    Put,
     Trail,
     UploadRefused,
     UploadStage,
@@ -121,8 +122,8 @@ class FileStoring:
             case Refused() if self._mint_refused:
                 return UploadRefused(
                     f"LiveIntent gives no URL to {request.action} {request.identifier_type} rows ({minted}). "
-                    "If this meets every audience, the spelling of the action or of the identifier type is not "
-                    "LiveIntent's; both are settings."
+                    "If this meets every audience, the spelling of the action is not LiveIntent's, or it does not take "
+                    "this type: see LIVEINTENT_ACTION_ADD, LIVEINTENT_ACTION_REMOVE, LIVEINTENT_IDENTIFIER_TYPES."
                 )
             case Refused():
                 # Perhaps the audience was archived since it was last looked at; the directory then says so.
@@ -146,9 +147,10 @@ class FileStoring:
             rows = len(now)
             if not now or age_seconds > self._tools.times.signed_url_max_age_seconds or not ours:
                 return None
-            file = hash_file(now, self._file.identifier_type)
+            kind = self._file.identifier_type
+            file = hash_file(self._tools.spelling.rows(now, kind), kind)
             self._made = True
-            trail.put_times.append(self._tools.clock.now())
+            trail.puts.append(Put(self._tools.clock.now(), rows))
             return file
 
         outcome = await self._send(url, content)

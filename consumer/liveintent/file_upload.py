@@ -9,6 +9,7 @@ from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.file_following import Overdue, follow
 from consumer.liveintent.file_storing import FileStoring
 from consumer.liveintent.shapes import UploadEntry
+from consumer.liveintent.upload_counts import UploadCounts, counts_of
 from consumer.liveintent.upload_listings import Stray
 from consumer.liveintent.upload_outcome import NotFound
 from consumer.liveintent.upload_parts import (
@@ -28,11 +29,18 @@ class FileUpload:
     """Sends one file, again where LiveIntent loses it or ends it with Error."""
 
     def __init__(
-        self, file: FileToSend, tools: UploadTools, *, on_stored: Callable[[], None]
+        self,
+        file: FileToSend,
+        tools: UploadTools,
+        *,
+        on_stored: Callable[[], None],
+        on_counted: Callable[[UploadCounts], None],
     ) -> None:
+        """`on_counted` is told what LiveIntent counted of the file, once it has finished it."""
         self._file = file
         self._tools = tools
         self._on_stored = on_stored
+        self._on_counted = on_counted
         self._storing = FileStoring(file, tools)
         self._errors = 0
         self._sent_again = False
@@ -84,7 +92,7 @@ class FileUpload:
         if puts > seen:
             sought = replace(trail.sought(self._file, self._tools.spelling), puts=puts)
             self._tools.listings.leave(
-                trail.audience, Stray(sought, until=trail.put_times[-1] + deadline)
+                trail.audience, Stray(sought, until=trail.puts[-1].at + deadline)
             )
 
     def interrupt(self) -> None:
@@ -140,15 +148,21 @@ class FileUpload:
         self._count("finished")
         metrics = self._tools.metrics
         metrics.upload_seconds.observe(self._tools.clock.now() - trail.started_at)
-        metrics.upload_invalid_rows.labels(self._file.identifier_type).inc(max(entry.invalid, 0))
-        if entry.invalid > 0 or entry.uploaded + entry.invalid + entry.duplicates < trail.rows:
+        counts, kind = counts_of(entry, rows=trail.rows), self._file.identifier_type
+        metrics.upload_invalid_rows.labels(kind).inc(counts.invalid)
+        metrics.upload_duplicate_rows.labels(kind).inc(counts.duplicates)
+        metrics.upload_missing_rows.labels(kind).inc(counts.missing)
+        self._on_counted(counts)
+        if counts.invalid or not counts.are_ours:
             log.warning(
                 "LiveIntent's counts of an upload are not ours.",
                 audience=self._file.audience,
-                rows=trail.rows,
-                uploaded=entry.uploaded,
-                invalid=entry.invalid,
-                duplicates=entry.duplicates,
+                action=self._file.action.value,
+                identifier_type=kind.value,
+                rows=counts.rows,
+                uploaded=counts.uploaded,
+                invalid=counts.invalid,
+                duplicates=counts.duplicates,
             )
 
     def _note_refused(self, refused: AudienceRefused | UploadRefused) -> None:

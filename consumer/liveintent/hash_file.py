@@ -5,10 +5,13 @@ needs no special case. LiveIntent's older guides ask for one column, newline-sep
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from consumer.audience.membership import IdentifierType
 
+ROW_BYTES_MAX = 65  # a SHA-256 and its newline
 _HASH_LENGTHS = frozenset({32, 40, 64})  # MD5, SHA-1, SHA-256 in hex
 _HASH_BYTES = b"0123456789abcdef\n"
 # Possessive (`*+`), so that a long file costs no backtracking memory. The case of a device id is a setting.
@@ -35,6 +38,14 @@ def hash_file(rows: Sequence[str], identifier_type: IdentifierType) -> bytes:
         message = f"A row among {len(rows)} is not a valid {identifier_type}."
         raise UnsendableRow(message)
     return content
+
+
+def rows_that_fit(rows: Sequence[str], *, max_rows: int, max_bytes: int) -> int:
+    """How many of the first rows one file holds. `max_bytes` is more than any row takes."""
+    count = min(len(rows), max_rows)
+    if count * ROW_BYTES_MAX <= max_bytes:
+        return count  # as a rule, and without a look at half a million rows
+    return bisect_right(list(accumulate(len(row) + 1 for row in rows[:count])), max_bytes)
 
 
 def _are_identifiers(rows: Sequence[str], content: bytes, identifier_type: IdentifierType) -> bool:

@@ -9,13 +9,18 @@ from consumer.liveintent.clock import Clock
 from consumer.liveintent.gate import Held
 from consumer.liveintent.turns import Line, Ticket, Turns
 
+_BURST_SECONDS = 0.1
+
 
 class TokenBucket:
-    """A rate with a burst of one second's worth. Pure: time is passed in."""
+    """A rate with a burst of a tenth of a second's worth, at least one. Pure: time is passed in.
+
+    LiveIntent publishes no limit; should it count by the second, a burst of a second's worth would be twice too many.
+    """
 
     def __init__(self, *, per_second: float, now: float) -> None:
         self._per_second = per_second
-        self._size = max(1.0, per_second)
+        self._size = max(1.0, _BURST_SECONDS * per_second)
         self._tokens = self._size
         self._filled_at = now
         self._not_before = now

@@ -6,8 +6,13 @@ LiveIntent publishes no limits, deadlines or spellings of an upload's action; ev
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from consumer.audience.membership import Action, AudienceKey, IdentifierType
-from consumer.choices import AudienceLookup, OnArchived, OnDeleted
+from consumer.audience.membership import (
+    AUDIENCE_NAME_MAX,
+    Action,
+    AudienceKey,
+    IdentifierType,
+)
+from consumer.choices import AudienceLookup, LetterCase, OnArchived, OnDeleted
 from consumer.liveintent.retry_schedule import RetrySchedule
 
 
@@ -83,13 +88,16 @@ class UploadTimes:
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """LiveIntent's words for ours; its OpenAPI declares both fields as free text."""
+    """LiveIntent's words for ours: its OpenAPI declares them as free text, and it publishes no case of device ids."""
 
     action_add: str = "ADD"
     action_remove: str = "REMOVE"
     identifier_types: Mapping[IdentifierType, str] = field(default_factory=dict)
     """Only those that differ from `IdentifierType`'s own values."""
+    device_cases: Mapping[IdentifierType, LetterCase] = field(default_factory=dict)
+    """Only where it is not the one the values have: lower for AAID, upper for IDFA."""
     upload_name_prefix: str = "segment-liveintent"
+    upload_name_extension: str = ".txt"
 
     def action(self, action: Action) -> str:
         """LiveIntent's word for the action."""
@@ -106,6 +114,16 @@ class Spelling:
             self.identifier_type(identifier_type) for identifier_type in IdentifierType
         )
 
+    def rows(self, values: list[str], identifier_type: IdentifierType) -> list[str]:
+        """The values as they stand in a file."""
+        match self.device_cases.get(identifier_type):
+            case LetterCase.LOWER:
+                return [value.lower() for value in values]
+            case LetterCase.UPPER:
+                return [value.upper() for value in values]
+            case None:
+                return values
+
 
 @dataclass(frozen=True, slots=True)
 class UploadPolicy:
@@ -115,6 +133,8 @@ class UploadPolicy:
     spelling: Spelling = field(default_factory=Spelling)
     max_rows_per_upload: int = 500_000
     """More rows of one action and type go in several files, one after the other."""
+    max_bytes_per_upload: int = 50_000_000
+    """And so do more bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +146,10 @@ class DirectoryPolicy:
     on_deleted: OnDeleted = OnDeleted.FAIL
     audience_lookup: AudienceLookup = AudienceLookup.SEARCH_V2
     name_prefix: str = ""
+    name_max: int = AUDIENCE_NAME_MAX
+    """Most characters in a name, prefix included."""
     audience_ids: Mapping[AudienceKey, int] = field(default_factory=dict)
-    """Ids that are known for certain; they win over any search."""
+    """Ids that are known for certain; they win over any search, and no two are the same."""
     settle_waits_seconds: tuple[float, ...] = (5.0, 15.0, 40.0)
     """Waits before each search that settles a create of unknown outcome."""
     park_seconds: float = 300.0
@@ -137,3 +159,8 @@ class DirectoryPolicy:
     """A mapping older than this is checked again before use."""
     young_seconds: float = 3600.0
     """An audience younger than this is checked by name once more: a rival may have appeared."""
+
+
+def settle_waits(seconds: float) -> tuple[float, ...]:
+    """The waits before each of three searches that settle a create within `seconds`: ever longer, as the search lags."""
+    return tuple(seconds * share for share in (1 / 12, 3 / 12, 8 / 12))

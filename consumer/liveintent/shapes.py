@@ -61,6 +61,11 @@ class CursorPage(Generic[T]):
     items: list[T]
     next: str | None
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a next page."""
+        return self.next is not None
+
 
 @dataclass(frozen=True, slots=True)
 class OffsetPage(Generic[T]):
@@ -68,6 +73,11 @@ class OffsetPage(Generic[T]):
 
     items: list[T]
     pages: int
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are other pages."""
+        return self.pages > 1
 
 
 @dataclass(frozen=True, slots=True)

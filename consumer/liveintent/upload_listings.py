@@ -58,6 +58,7 @@ class UploadListings:
         self._take_overs = 0
         self._waited_for: dict[AudienceId, int] = {}
         """The last take-over whose uploads were waited for."""
+        self._unreadable: set[AudienceId] = set()
         self._counts_tell = True
 
     @property
@@ -73,6 +74,7 @@ class UploadListings:
         if isinstance(outcome, Success):
             identities = frozenset(identity_of(entry) for entry in outcome.value)
             self._last[audience] = _Remembered(self._clock.now(), identities)
+            self._unreadable.discard(audience)
             return outcome.value
         if isinstance(outcome, NotFound):
             return outcome
@@ -151,17 +153,23 @@ class UploadListings:
     def _drop_ended(self, strays: list[Stray], entries: Sequence[UploadEntry]) -> None:
         now = self._clock.now()
         strays[:] = [
-            stray
-            for stray in strays
-            if now < stray.until and not all_ended(entries, stray.sought, self._identifier_types)
+            stray for stray in strays if now < stray.until and not self._have_ended(stray, entries)
         ]
 
-    def _note_unreadable(self, audience: AudienceId, refused: Refused) -> None:
-        log.warning(
-            "LiveIntent does not list what was uploaded before.",
-            audience_id=audience,
-            detail=str(refused),
+    def _have_ended(self, stray: Stray, entries: Sequence[UploadEntry]) -> bool:
+        return all_ended(
+            entries, stray.sought, self._identifier_types, counts_tell=self._counts_tell
         )
+
+    def _note_unreadable(self, audience: AudienceId, refused: Refused) -> None:
+        """Said once, until the list can be read again."""
+        if audience not in self._unreadable:
+            self._unreadable.add(audience)
+            log.warning(
+                "LiveIntent does not list what was uploaded before.",
+                audience_id=audience,
+                detail=str(refused),
+            )
 
     def _note_unfinished(self, audience: AudienceId, unfinished: int) -> None:
         if unfinished:

@@ -27,6 +27,13 @@ class Host(StrEnum):
 
     API = "api"
     STORAGE = "storage"
+    COLLECTOR = "collector"
+    CONVERSIONS = "conversions"
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether our token goes there: the collector asks for none, and a signed URL is its own authority."""
+        return self in (Host.API, Host.CONVERSIONS)
 
 
 class Operation(StrEnum):
@@ -42,11 +49,22 @@ class Operation(StrEnum):
     UPLOADS = "list_uploads"
     COUNTS = "get_counts"
     STORE = "put_file"
+    COLLECT = "collect"
+    CONVERT = "convert"
+    PRIVACY_REQUEST = "submit_privacy_request"
+    PRIVACY_TEST = "test_privacy_request"
 
     @property
     def host(self) -> Host:
-        """Files go to a storage host of their own, everything else to the API."""
-        return Host.STORAGE if self is Operation.STORE else Host.API
+        """Files and direct calls go to hosts of their own, everything else to the API."""
+        return _HOSTS.get(self, Host.API)
+
+
+_HOSTS = {
+    Operation.STORE: Host.STORAGE,
+    Operation.COLLECT: Host.COLLECTOR,
+    Operation.CONVERT: Host.CONVERSIONS,
+}
 
 
 class TransportFailure(StrEnum):

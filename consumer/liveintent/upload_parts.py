@@ -129,6 +129,14 @@ class FileToSend:
     """Told where the file is, with a few words for people."""
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One attempt to store a file, at a moment of the clock's `now`."""
+
+    at: float
+    rows: int
+
+
 @dataclass(slots=True)
 class Trail:
     """What was done so far to get one file into one audience, so that its entry can be told from others."""
@@ -140,8 +148,8 @@ class Trail:
     """The first mint, by LiveIntent's clock where it told, less the skew."""
     minted_at: datetime | None = None
     """The last mint, by the same clock."""
-    put_times: list[float] = field(default_factory=list)
-    """When the file was, or may have been, stored, each time."""
+    puts: list[Put] = field(default_factory=list)
+    """Each time the file was, or may have been, stored."""
     unused_urls: int = 0
     rows: int = 0
     confirmed_puts: int = 0
@@ -150,12 +158,12 @@ class Trail:
 
     def disbelieve(self) -> None:
         """The list showed a URL that nothing was stored at."""
-        self.put_times.pop()
+        self.puts.pop()
         self.unused_urls += 1
 
     def puts_since(self, moment: float) -> int:
         """How often the file was, or may have been, stored after this moment."""
-        return sum(put_time > moment for put_time in self.put_times)
+        return sum(put.at > moment for put in self.puts)
 
     def sought(self, file: FileToSend, spelling: Spelling) -> Sought:
         """What to look for in the list of uploads, once a URL was minted."""
@@ -167,7 +175,8 @@ class Trail:
             since=self.since,
             rows=self.rows,
             known=self.known,
-            puts=max(len(self.put_times), 1),
-            unconfirmed_puts=len(self.put_times) - self.confirmed_puts,
+            sizes=frozenset(put.rows for put in self.puts),
+            puts=max(len(self.puts), 1),
+            unconfirmed_puts=len(self.puts) - self.confirmed_puts,
             unused_urls=self.unused_urls,
         )

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from consumer.liveintent.shapes import UploadEntry
+from consumer.liveintent.upload_counts import counts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Sought:
     since: datetime
     """No entry of ours can be scheduled before this."""
     rows: int
+    sizes: frozenset[int] = frozenset()
+    """Every number of rows it was, or may have been, stored with; none: not known."""
     known: frozenset[UploadIdentity] = frozenset()
     """Entries that were listed before the file existed."""
     puts: int = 1
@@ -102,11 +105,23 @@ def is_terminal(entry: UploadEntry) -> bool:
 
 
 def all_ended(
-    entries: Iterable[UploadEntry], sought: Sought, identifier_types: Iterable[str]
+    entries: Iterable[UploadEntry],
+    sought: Sought,
+    identifier_types: Iterable[str],
+    *,
+    counts_tell: bool = True,
 ) -> bool:
-    """Whether LiveIntent lists as many uploads like ours as we may have stored, and is done with all of them."""
+    """Whether LiveIntent lists as many uploads like ours as we may have stored, and is done with all of them.
+
+    With `counts_tell`, what finished with a number of rows that we never stored is another replica's.
+    """
     known_types = {word.lower() for word in identifier_types}
-    candidates = [entry for entry in entries if _may_be(entry, sought, known_types)]
+    sizes = sought.sizes if counts_tell else frozenset()
+    candidates = [
+        entry
+        for entry in entries
+        if _may_be(entry, sought, known_types) and not _is_of_another_size(entry, sizes)
+    ]
     return len(candidates) >= sought.puts and all(map(is_terminal, candidates))
 
 
@@ -170,9 +185,7 @@ class UploadTracker:
         return self._counts_tell and _is_finished(entry) and not self._fits(entry)
 
     def _fits(self, entry: UploadEntry) -> bool:
-        # Whether `uploadedHashesCount` includes invalid rows and duplicates is not documented.
-        extra = (0, entry.invalid, entry.duplicates, entry.invalid + entry.duplicates)
-        return self._sought.rows in {entry.uploaded + more for more in extra}
+        return counts_of(entry, rows=self._sought.rows).are_ours
 
     def _are_unused_urls(self, entries: list[UploadEntry]) -> bool:
         perhaps_unused = self._sought.unused_urls + self._sought.unconfirmed_puts
@@ -188,6 +201,11 @@ def _may_be(entry: UploadEntry, sought: Sought, identifier_types: Collection[str
         and entry.schedule_at >= sought.since
         and identity_of(entry) not in sought.known
     )
+
+
+def _is_of_another_size(entry: UploadEntry, sizes: Collection[int]) -> bool:
+    fits = any(counts_of(entry, rows=rows).are_ours for rows in sizes)
+    return bool(sizes) and _is_finished(entry) and not fits
 
 
 def _is_untouched(entry: UploadEntry) -> bool:

@@ -12,7 +12,9 @@ from consumer.liveintent.api_calls import UploadCalls
 from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.file_upload import FileUpload
+from consumer.liveintent.hash_file import rows_that_fit
 from consumer.liveintent.policies import UploadPolicy
+from consumer.liveintent.upload_counts import UploadCounts
 from consumer.liveintent.upload_listings import UploadListings
 from consumer.liveintent.upload_parts import (
     AudienceResolver,
@@ -28,6 +30,7 @@ from consumer.telemetry.metrics import Metrics
 __all__ = [
     "Activity",
     "AudienceRefused",
+    "Counted",
     "Finished",
     "PartlyFinished",
     "SendResult",
@@ -70,6 +73,16 @@ class PartlyFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What LiveIntent counted of the last file it finished for an audience. `at` is on the clock's `now`."""
+
+    counts: UploadCounts
+    action: Action
+    identifier_type: IdentifierType
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """Where one audience's upload is, for people. `since` is on the clock's `now`."""
 
@@ -102,11 +115,16 @@ class Uploader:
         lease: Lease | None = None,
     ) -> None:
         """Without a `lease` nobody else can be given what we send."""
-        prefix = policy.spelling.upload_name_prefix
+        prefix, extension = (
+            policy.spelling.upload_name_prefix,
+            policy.spelling.upload_name_extension,
+        )
         self._clock = clock
         self._max_rows = policy.max_rows_per_upload
+        self._max_bytes = policy.max_bytes_per_upload
         self._locks: dict[AudienceKey, asyncio.Lock] = {}
         self._activity: dict[AudienceKey, Activity] = {}
+        self._counted: dict[AudienceKey, Counted] = {}
         self._sending: dict[AudienceKey, FileUpload] = {}
         # Unique across processes and restarts; told to LiveIntent, so nothing about people is in it.
         run, numbers = f"{int(clock.random() * 2**32):08x}", itertools.count(1)
@@ -123,7 +141,7 @@ class Uploader:
             spelling=policy.spelling,
             metrics=metrics,
             clock=clock,
-            new_upload_name=lambda: f"{prefix}-{run}-{next(numbers):06d}.txt",
+            new_upload_name=lambda: f"{prefix}-{run}-{next(numbers):06d}{extension}",
             lease=lease or Unshared(),
         )
 
@@ -131,6 +149,11 @@ class Uploader:
     def activity(self) -> dict[AudienceKey, Activity]:
         """The audiences with an upload under way, and where it is. A copy."""
         return dict(self._activity)
+
+    @property
+    def counted(self) -> dict[AudienceKey, Counted]:
+        """What LiveIntent counted of each audience's last file that it finished. A copy."""
+        return dict(self._counted)
 
     async def send(self, batch: UploadBatch, *, on_stored: Callable[[], None]) -> SendResult:
         """Send the batch's files and wait until LiveIntent is done with them, however long that takes.
@@ -176,26 +199,40 @@ class Uploader:
         *,
         on_last: Callable[[], None],
     ) -> None:
-        """All rows of one action and type, in files of at most `max_rows_per_upload`."""
+        """All rows of one action and type, in files of at most so many rows and bytes."""
         sent: set[str] = set()
         while not isinstance(progress.refused, AudienceRefused):
             rows = [row for row in batch.rows(*what) if row not in sent]
-            is_last = len(rows) <= self._max_rows
-            part = None if is_last and not sent else frozenset(rows[: self._max_rows])
+            length = rows_that_fit(rows, max_rows=self._max_rows, max_bytes=self._max_bytes)
+            is_last = length == len(rows)
+            part = None if is_last and not sent else frozenset(rows[:length])
             file = FileToSend(
                 batch.audience,
                 *what,
                 rows=_rows_of(batch, what, part),
-                show=self._shower(batch.audience, what, rows=min(len(rows), self._max_rows)),
+                show=self._shower(batch.audience, what, rows=length),
             )
             del rows  # LiveIntent may take hours, and every one of them may be released meanwhile
             on_stored = on_last if is_last and progress.refused is None else _nothing
-            upload = FileUpload(file, self._tools, on_stored=on_stored)
+            upload = FileUpload(
+                file,
+                self._tools,
+                on_stored=on_stored,
+                on_counted=partial(self._note_counts, batch.audience, what),
+            )
             self._sending[batch.audience] = upload
             progress.note(file, await upload.run())
             if is_last:
                 return
             sent |= part or set()
+
+    def _note_counts(
+        self,
+        audience: AudienceKey,
+        what: tuple[Action, IdentifierType],
+        counts: UploadCounts,
+    ) -> None:
+        self._counted[audience] = Counted(counts, *what, self._clock.now())
 
     def _shower(
         self, audience: AudienceKey, what: tuple[Action, IdentifierType], *, rows: int

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from aiohttp import web
 
 from consumer.sandbox.faults import fault_from_json
+from consumer.sandbox.liveintent_page import HEADERS, PageView, sandbox_page
 
 if TYPE_CHECKING:
     from consumer.sandbox.liveintent_server import LiveIntentSandbox
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 WELCOME = """\
 A stand-in for LiveIntent's Audiences API. It is not LiveIntent, and nothing leaves this machine.
 
+GET    /                                 this text, or in a browser a page that renews itself
 GET    /_sandbox/members?audience=NAME   who is in an audience, by identifier type
 GET    /_sandbox/state                   audiences, uploads, breaches of contract, requests
+GET    /_sandbox/direct-calls            what the collector and the Conversions API were sent
+GET    /_sandbox/privacy                 what the Privacy API was asked for, in numbers
 POST   /_sandbox/faults                  {"operation": "mint", "kind": "status", "status": 503, "times": 3}
 DELETE /_sandbox/faults                  end all faults
 POST   /_sandbox/token                   {"token": "..."}
@@ -36,14 +40,33 @@ class Control:
             web.get("/", self._welcome),
             web.get("/_sandbox/members", self._members),
             web.get("/_sandbox/state", self._state),
+            web.get("/_sandbox/direct-calls", self._direct_calls),
+            web.get("/_sandbox/privacy", self._privacy),
             web.post("/_sandbox/faults", self._add_fault),
             web.delete("/_sandbox/faults", self._clear_faults),
             web.post("/_sandbox/token", self._rotate_token),
             web.post("/_sandbox/audiences", self._add_audience),
         )
 
-    async def _welcome(self, _request: web.Request) -> web.Response:
-        return web.Response(text=WELCOME)
+    async def _welcome(self, request: web.Request) -> web.Response:
+        """The page for who looks with a browser, its endpoints for who does not."""
+        if "text/html" not in request.headers.get("Accept", ""):
+            return web.Response(text=WELCOME)
+        sandbox = self._sandbox
+        view = PageView(
+            now=sandbox.now(),
+            audiences=sandbox.audiences(),
+            uploads=sandbox.uploads(),
+            requests=sandbox.requests,
+            breaches=sandbox.breaches,
+            faults=sandbox.faults.all(),
+            others={
+                "Collector": sandbox.collector.summary(),
+                "Conversions": sandbox.conversions.summary(),
+                "Privacy requests": sandbox.privacy.summary(),
+            },
+        )
+        return web.Response(text=sandbox_page(view), content_type="text/html", headers=HEADERS)
 
     async def _members(self, request: web.Request) -> web.Response:
         name = request.query.get("audience")
@@ -63,6 +86,15 @@ class Control:
                 "breaches": [asdict(breach) for breach in self._sandbox.breaches],
                 "requests": requests,
             }
+        )
+
+    async def _privacy(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._sandbox.privacy.summary())
+
+    async def _direct_calls(self, _request: web.Request) -> web.Response:
+        collector, conversions = self._sandbox.collector, self._sandbox.conversions
+        return web.json_response(
+            {"collector": collector.summary(), "conversions": conversions.summary()}
         )
 
     async def _add_fault(self, request: web.Request) -> web.Response:

@@ -4,11 +4,10 @@ It speaks the published contract and knows nothing of our client. It notes what 
 (`breaches`), goes wrong when told to (`faults`), and tells who ended up in an audience (`members`).
 """
 
-import asyncio
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -26,7 +25,10 @@ from consumer.sandbox.faults import (
 from consumer.sandbox.liveintent_api import ApiMethod, AudiencesApi
 from consumer.sandbox.liveintent_breaches import Breach, BreachKind, Refused
 from consumer.sandbox.liveintent_call import Call, document_from, integer_from
+from consumer.sandbox.liveintent_collector import CollectorSandbox
 from consumer.sandbox.liveintent_control import Control
+from consumer.sandbox.liveintent_conversions import ConversionsSandbox
+from consumer.sandbox.liveintent_privacy import PrivacySandbox
 from consumer.sandbox.liveintent_state import (
     AudienceView,
     LiveIntentState,
@@ -39,9 +41,9 @@ from consumer.sandbox.liveintent_wire import (
     STORAGE_PATH,
     Answer,
     error_answer,
-    fault_answer,
     storage_error,
 )
+from consumer.sandbox.under_faults import DROPPED, response_of, under_fault
 
 __all__ = [
     "AudienceView",
@@ -56,9 +58,6 @@ __all__ = [
     "SandboxOptions",
     "UploadView",
 ]
-
-DROPPED = 0
-"""Stands for the status of a request whose connection was dropped without an answer."""
 
 _BIGGEST_FILE_BYTES = 1 << 30
 _STOP_SECONDS = 0.1  # what unfinished answers get on stop; a fault may hold them for hours
@@ -81,24 +80,39 @@ class LiveIntentSandbox:
     """The stand-in. Use it within one event loop; what it remembers outlives a stop, and a start on the same port.
 
     `requests` counts what was asked by operation and HTTP status (0: the connection was dropped). `breaches` is
-    the list itself: a test may clear it.
+    the list itself: a test may clear it. `on_fault` hears of each fault as a request meets it.
+    `now` is the stand-in's clock, in epoch seconds.
     """
 
     def __init__(
-        self, options: SandboxOptions = _DEFAULTS, *, now: Callable[[], float] = time.time
+        self,
+        options: SandboxOptions = _DEFAULTS,
+        *,
+        now: Callable[[], float] = time.time,
+        on_fault: Callable[[Fault, Operation], None] = lambda _fault, _operation: None,
     ) -> None:
         self.options = options
         self.url = ""
         self.requests: Counter[tuple[str, int]] = Counter()
-        self._now = now
+        self.now = now
         self._token = options.token
         self._state = LiveIntentState(options)
         self.breaches: list[Breach] = self._state.breaches
-        self.faults = Faults(on_clear=lambda: self._state.uploads.release(now()))
+        self.faults = Faults(
+            on_clear=lambda: self._state.uploads.release(now()), on_met=on_fault, now=now
+        )
         self._api = AudiencesApi(
             self._state, options, faults=self.faults, new_key=secrets.token_urlsafe
         )
         self._storage = Storage(self._state, options, faults=self.faults, now=now)
+        self.collector = CollectorSandbox(self.faults, now=now)
+        self.conversions = ConversionsSandbox(
+            self.faults,
+            token=options.conversions_token,
+            customer_id=options.conversions_customer_id,
+            now=now,
+        )
+        self.privacy = PrivacySandbox(self.faults, token=options.privacy_token)
         self._recent_requests: deque[float] = deque()
         self._runner: web.AppRunner | None = None
 
@@ -133,15 +147,15 @@ class LiveIntentSandbox:
 
         Of several such audiences it is the earliest created, then the lowest id. The sets are copies.
         """
-        return self._state.members(audience_name, self._now())
+        return self._state.members(audience_name, self.now())
 
     def audiences(self) -> list[AudienceView]:
         """Every audience, by rising id."""
-        return self._state.audience_views(self._now())
+        return self._state.audience_views(self.now())
 
     def uploads(self) -> list[UploadView]:
         """Every upload, in the order they were stored."""
-        return self._state.upload_views(self._now())
+        return self._state.upload_views(self.now())
 
     def rotate_token(self, token: str) -> None:
         """Take this token from now on, and the old one no more."""
@@ -160,7 +174,7 @@ class LiveIntentSandbox:
             name,
             status=status,
             account_id=account_id,
-            created_at=self._now() if created_at is None else created_at,
+            created_at=self.now() if created_at is None else created_at,
         ).id
 
     def _application(self) -> web.Application:
@@ -170,6 +184,9 @@ class LiveIntentSandbox:
             application.router.add_route(verb, path, handler)
         application.router.add_route("PUT", STORAGE_PATH, self._answer_storage)
         application.router.add_route("*", REDIRECT_PATH, self._answer_redirected)
+        application.router.add_routes(self.collector.routes())
+        application.router.add_routes(self.conversions.routes())
+        application.router.add_routes(self.privacy.routes())
         application.router.add_routes(Control(self).routes())
         return application
 
@@ -189,9 +206,9 @@ class LiveIntentSandbox:
         fault = self.faults.take(ANSWER_KINDS, operation, audiences=self._api.audiences_meant(call))
 
         async def effect() -> Answer:
-            return self._api.answer(method, replace(call, now=self._now()))
+            return self._api.answer(method, replace(call, now=self.now()))
 
-        return self._send(request, operation, await _under(fault, effect))
+        return self._send(request, operation, await under_fault(fault, effect))
 
     async def _answer_storage(self, request: web.Request) -> web.Response:
         key = request.query.get("signature", "")
@@ -204,7 +221,7 @@ class LiveIntentSandbox:
         async def effect() -> Answer:
             return refusal or await self._storage.store(key, body)
 
-        return self._send(request, Operation.STORE, await _under(fault, effect))
+        return self._send(request, Operation.STORE, await under_fault(fault, effect))
 
     async def _answer_redirected(self, request: web.Request) -> web.Response:
         self._note(BreachKind.REDIRECT_FOLLOWED, request.method)
@@ -215,7 +232,7 @@ class LiveIntentSandbox:
         return Call(
             operation=operation,
             origin=f"http://{request.host}",
-            now=self._now(),
+            now=self.now(),
             audience_id=None if audience_id is None else integer_from(audience_id),
             query=request.query,
             document={} if request.method == "GET" else document_from(body),
@@ -234,7 +251,7 @@ class LiveIntentSandbox:
         limit, recent, now = (
             self.options.max_requests_per_second,
             self._recent_requests,
-            self._now(),
+            self.now(),
         )
         recent.append(now)
         while recent[0] <= now - 1:
@@ -250,34 +267,4 @@ class LiveIntentSandbox:
         self, request: web.Request, operation: Operation, answer: Answer | None
     ) -> web.Response:
         self.requests[operation, answer.status if answer else DROPPED] += 1
-        if answer is None:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()  # goes nowhere
-        return web.Response(
-            status=answer.status,
-            body=answer.body,
-            content_type=answer.content_type,
-            headers=dict(answer.headers),
-        )
-
-
-async def _under(fault: Fault | None, effect: Callable[[], Awaitable[Answer]]) -> Answer | None:
-    """What a request comes to under a fault; None stands for a dropped connection."""
-    if fault is None:
-        return await effect()
-    match fault.kind:
-        case FaultKind.RESET:
-            return None
-        case FaultKind.RESET_AFTER_EFFECT:
-            await effect()
-            return None
-        case FaultKind.DELAY_SECONDS:
-            await asyncio.sleep(fault.delay_seconds)
-            return await effect()
-        case FaultKind.DELAY_AFTER_EFFECT:
-            answer = await effect()
-            await asyncio.sleep(fault.delay_seconds)
-            return answer
-        case _:
-            return fault_answer(fault)
+        return response_of(request, answer)

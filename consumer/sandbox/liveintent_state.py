@@ -29,6 +29,9 @@ class SandboxOptions:
     """Whether a Content-Type on the PUT is noted: a signature may cover it."""
     max_requests_per_second: float | None = None
     """More requests than this within a second, storage apart, are noted, and answered all the same."""
+    privacy_token: str = field(default="sandbox-privacy-token", repr=False)
+    conversions_token: str = field(default="sandbox-conversions-token", repr=False)
+    conversions_customer_id: str = "7001"
 
     def __post_init__(self) -> None:
         if self.name_filter not in NAME_FILTERS:

@@ -36,7 +36,7 @@ def claims_of(event: SegmentEvent, policy: MembershipPolicy) -> tuple[Claim | Ig
 
     A part without a usable membership is its reason. An event that speaks of no audience is one such part.
     """
-    personas = _personas(event.context)
+    personas = personas_of(event.context)
     if event.type not in (EventType.IDENTIFY, EventType.TRACK):
         is_account_audience = event.type is EventType.GROUP and personas is not None
         return (IgnoreReason.GROUP_LEVEL if is_account_audience else _SILENT[event.type],)
@@ -98,7 +98,7 @@ def _claim(key: str, value: object, policy: MembershipPolicy) -> Claim | IgnoreR
     return IgnoreReason.BAD_MEMBERSHIP
 
 
-def _personas(context: Mapping[str, object]) -> Mapping[str, object] | None:
+def personas_of(context: Mapping[str, object]) -> Mapping[str, object] | None:
     """Return `context.personas`, or None when it names neither a class nor a key: some hops add an empty one."""
     personas = context.get("personas")
     if not isinstance(personas, Mapping):

@@ -22,6 +22,7 @@ class EventType(StrEnum):
 
 
 _EVENT_TYPES: Mapping[str, EventType] = {str(kind): kind for kind in EventType}
+_NAMED = (EventType.PAGE, EventType.SCREEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class SegmentEvent:
     """Segment's `timestamp`, in epoch microseconds, as the event tells it; may lie in the future."""
     received_us: int | None = None
     """Segment's `receivedAt`, in epoch microseconds."""
+    name: str | None = field(default=None, repr=False)
+    """What a page or a screen is called. For other calls nothing is taken: a row of a warehouse has people's names there."""
 
 
 class _InvalidField(Exception):
@@ -63,10 +66,12 @@ def event_from(fields: Mapping[str, object]) -> SegmentEvent | Rejected:
     """
     try:
         event_name = fields.get("event")
+        event_type = _event_type(fields.get("type"))
+        name = fields.get("name") if event_type in _NAMED else None
         message_id = fields.get("messageId")
         return SegmentEvent(
             message_id if isinstance(message_id, str) else "",
-            _event_type(fields.get("type")),
+            event_type,
             event_name if isinstance(event_name, str) else None,
             _mapping(fields, "traits"),
             _mapping(fields, "properties"),
@@ -74,6 +79,7 @@ def event_from(fields: Mapping[str, object]) -> SegmentEvent | Rejected:
             _mapping(fields, "integrations"),
             _time(fields, "timestamp"),
             _time(fields, "receivedAt"),
+            name=name if isinstance(name, str) else None,
         )
     except _InvalidField as problem:
         return Rejected(RejectReason.INVALID_EVENT, str(problem))

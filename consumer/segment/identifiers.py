@@ -3,10 +3,16 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from consumer.audience.identity import DeviceIdType, device_identifier, email_identifier
+from consumer.audience.identity import (
+    DeviceIdType,
+    device_identifier,
+    email_identifier,
+    is_another_address,
+)
 from consumer.audience.membership import Action, Identifier, IdentifierType
 from consumer.choices import EmailHash
-from consumer.segment.event import SegmentEvent
+from consumer.segment.event import EventType, SegmentEvent
+from consumer.segment.membership_policy import MembershipPolicy
 
 _NOTHING: Mapping[str, object] = {}
 _PLATFORMS: Mapping[str, DeviceIdType] = {
@@ -27,27 +33,52 @@ class Identifiers:
     every: tuple[Identifier, ...]
     trackable: tuple[Identifier, ...]
     """Those of `every` whose device does not limit ad tracking."""
+    replaced: tuple[Identifier, ...] = ()
+    """The email the person had before the one in `every`, where the event shows that it was changed."""
 
     def for_action(self, action: Action) -> tuple[Identifier, ...]:
         """Return whom to add, or to remove: whoever leaves, leaves by every identifier the event names."""
         return self.trackable if action is Action.ADD else self.every
 
 
-def identifiers_of(event: SegmentEvent, algorithms: Collection[EmailHash]) -> Identifiers:
+def identifiers_of(event: SegmentEvent, policy: MembershipPolicy) -> Identifiers:
     """Return whom the event is about. User ids and anonymous ids are never identifiers: LiveIntent cannot match them.
 
     The email is the first usable of `traits`, `context.traits`, `properties` and `context.externalIds`. Device ids are
-    `context.device.advertisingId`, and `ios_idfa` and `android_idfa` in `traits` or `properties`.
+    `context.device.advertisingId`, and `ios_idfa` and `android_idfa` in `traits` or `properties`. Only the policy's kinds.
     """
-    email = next(
-        filter(None, (email_identifier(text, algorithms) for text in _emails(event))), None
-    )
+    email = email_of(event, policy.email_hashes)
     device = _mapping(event.context.get("device"))
     found = [email] if email else []
     found += filter(None, (device_identifier(kind, text) for kind, text in _devices(event, device)))
-    every = tuple(dict.fromkeys(found))
+    every = tuple(dict.fromkeys(each for each in found if each.type in policy.identifier_types))
     limited = _limited(device)
-    return Identifiers(every, tuple(member for member in every if member not in limited))
+    replaced = _replaced_email(event, policy.email_hashes) if policy.removes_old_email else None
+    return Identifiers(
+        every,
+        tuple(member for member in every if member not in limited),
+        () if replaced is None or replaced.type not in policy.identifier_types else (replaced,),
+    )
+
+
+def email_of(event: SegmentEvent, algorithms: Collection[EmailHash]) -> Identifier | None:
+    """Return the event's email, with all its hashes; None when it has none that can be used."""
+    return next(filter(None, (email_identifier(text, algorithms) for text in _emails(event))), None)
+
+
+def _replaced_email(event: SegmentEvent, algorithms: Collection[EmailHash]) -> Identifier | None:
+    """The email in `context.traits` of an identify call that brings another one in `traits`.
+
+    `traits` are what the call sets, `context.traits` what an earlier one did (source: Segment's common fields). No other
+    two places tell which came first: `properties` may hold somebody else's, `externalIds` all addresses in use.
+    """
+    if event.type is not EventType.IDENTIFY:
+        return None
+    now = _text(event.traits.get("email"))
+    before = _text(_mapping(event.context.get("traits")).get("email"))
+    if now and before and is_another_address(now[0], before[0]):
+        return email_identifier(before[0], algorithms)
+    return None
 
 
 def _emails(event: SegmentEvent) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from consumer.audience.membership import AudienceKey
-from consumer.choices import EmailHash
+from consumer.audience.membership import AUDIENCE_NAME_MAX, AudienceKey, IdentifierType
+from consumer.choices import EmailHash, OnDeletion
 from consumer.segment.addressing import DESTINATION
 
 
@@ -17,6 +17,8 @@ class MembershipPolicy:
     """Serve every Engage audience and journey step, listed or not."""
     name_prefix: str = ""
     """What stands before a key in its audience's name at LiveIntent."""
+    name_max: int = AUDIENCE_NAME_MAX
+    """Most characters in that name."""
     integration_names: frozenset[str] = frozenset({DESTINATION, "Kafka"})
     """The names in `integrations` that mean us."""
     consent_categories: frozenset[str] = frozenset()
@@ -27,5 +29,11 @@ class MembershipPolicy:
     """Take a journey step without a value for an entry. Such journeys know no exit."""
     email_hashes: tuple[EmailHash, ...] = tuple(EmailHash)
     """The hashes made of an email. Removals need the same ones as additions."""
+    identifier_types: frozenset[IdentifierType] = frozenset(IdentifierType)
+    """The kinds of identifiers that are sent, to add and to remove alike."""
+    removes_old_email: bool = True
+    """Remove the address that a call shows to have been a person's before this one."""
+    on_deletion: OnDeletion = OnDeletion.REMOVE
+    """What becomes of Segment's deletions."""
     skew_seconds: int = 300
     """How far an event may be dated after Segment received it."""

@@ -13,12 +13,19 @@ from consumer.audience.membership import (
     Version,
     is_audience_name,
 )
+from consumer.audience.withdrawal import Withdrawal, WithdrawalCause
 from consumer.record import IgnoreReason, Rejected, RejectReason
 from consumer.segment.addressing import Addressing, addressing_of, has_consent, has_near_miss
 from consumer.segment.claims import Claim, claims_of
 from consumer.segment.event import SegmentEvent
 from consumer.segment.identifiers import Identifiers, identifiers_of
 from consumer.segment.membership_policy import MembershipPolicy
+from consumer.segment.withdrawal_rules import (
+    why_not_followed,
+    withdrawal_cause,
+    withdrawn_identifiers,
+    without_identifier,
+)
 
 __all__ = ["MembershipPolicy", "Note", "Origin", "Reading", "read_changes"]
 
@@ -56,6 +63,8 @@ class Note(StrEnum):
     """A name in `integrations` would be ours, were it not for its case."""
     CLOCK_CLAMPED = "clock_clamped"
     """The event was dated too far after its receipt; it counts as of its receipt plus the skew."""
+    EMAIL_CHANGED = "email_changed"
+    """The call brings another email than the one before, which it still shows: that one leaves the audience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,17 @@ class Reading:
     """What one event asks for. It has one part per audience it speaks of."""
 
     changes: tuple[MembershipChange, ...]
-    """One per audience and identifier, in the event's order. An email with all its hashes is one identifier."""
+    """One per audience and identifier, in the event's order. An email with all its hashes is one identifier.
+
+    An email that was replaced by the event's is removed whatever becomes of the new one.
+    """
     withheld: tuple[MembershipChange, ...] = ()
     """Additions of people without consent: nothing is sent, but they still block older additions of that member."""
     ignored: tuple[IgnoreReason, ...] = ()
-    """One per part that asked for nothing, the first by precedence first. Never empty when `changes` is."""
+    """One per part that asked for nothing, the first by precedence first. Empty only with `changes` or a `withdrawal`."""
     notes: tuple[Note, ...] = ()
+    withdrawal: Withdrawal | None = None
+    """That the person leaves every audience; without identifiers when the event shows none, and then it is ignored."""
 
 
 def read_changes(
@@ -79,6 +93,15 @@ def read_changes(
     A part that asks for nothing has one reason, the first that applies in the order of `IgnoreReason`. The event is
     rejected when a change would have to be sent for an audience that LiveIntent could not name.
     """
+    cause = withdrawal_cause(event, policy)
+    if cause is not None:
+        return _withdrawal(event, cause, policy, origin)
+    return _memberships(event, policy, origin)
+
+
+def _memberships(
+    event: SegmentEvent, policy: MembershipPolicy, origin: Origin
+) -> Reading | Rejected:
     parts = claims_of(event, policy)
     claims = [part for part in parts if isinstance(part, Claim)]
     ignored = [part for part in parts if isinstance(part, IgnoreReason)]
@@ -91,35 +114,60 @@ def read_changes(
         return Reading((), ignored=_by_precedence(ignored), notes=notes)
 
     has_agreed = has_consent(event.context.get("consent"), policy.consent_categories)
-    identifiers = identifiers_of(event, policy.email_hashes)
-    version, notes_on_time = _version(event, origin, policy.skew_seconds)
-    message_id = _memorable(event.message_id) or origin.name
+    identifiers = identifiers_of(event, policy)
+    version, notes_on_time = version_of(event, origin, policy.skew_seconds)
+    message_id = message_id_of(event, origin)
     changes: list[MembershipChange] = []
     withheld: list[MembershipChange] = []
     for claim in claims:
         reason = _refusal(claim, addressing, identifiers, has_agreed=has_agreed)
         name = policy.name_prefix + claim.audience
+        is_nameable = is_audience_name(name, policy.name_max)
         if reason is not None:
             ignored.append(reason)
-        elif not is_audience_name(name):
+        elif not is_nameable:
             audience = claim.audience[:AUDIENCE_NAME_MAX]
-            return Rejected(RejectReason.INVALID_AUDIENCE_NAME, _why_unnameable(name), audience)
+            why = _why_unnameable(name, policy.name_max)
+            return Rejected(RejectReason.INVALID_AUDIENCE_NAME, why, audience)
         else:
             members = identifiers.for_action(claim.action)
             changes += _changes(claim, members, version, message_id)
         # Also when we are switched off by name: who has not agreed must not come back by an older event.
-        if claim.action is Action.ADD and not has_agreed and is_audience_name(name):
+        if claim.action is Action.ADD and not has_agreed and is_nameable:
             withheld += _changes(claim, identifiers.every, version, message_id)
+        # Whatever becomes of the new address: the old one is not theirs any more.
+        leaving = identifiers.replaced if is_nameable else ()
+        changes += _changes(Claim(claim.audience, Action.REMOVE), leaving, version, message_id)
     return Reading(
         tuple(changes),
         withheld=tuple(withheld),
         ignored=_by_precedence(ignored),
-        notes=notes + _notes_on_name(event, claims) + notes_on_time,
+        notes=notes + _notes_on_name(event, claims) + notes_on_time + _notes_on_email(identifiers),
     )
 
 
-def _memorable(message_id: str) -> str:
-    """The id, or the digest of one that is too large to be remembered for every member."""
+def _withdrawal(
+    event: SegmentEvent, cause: WithdrawalCause, policy: MembershipPolicy, origin: Origin
+) -> Reading | Rejected:
+    notes = _notes_on_integrations(event, policy)
+    reason = why_not_followed(event, cause, policy)
+    if reason is not None:
+        return Reading((), ignored=(reason,), notes=notes)
+    members = withdrawn_identifiers(event, policy)
+    version, notes_on_time = version_of(event, origin, policy.skew_seconds)
+    withdrawal = Withdrawal(cause, members, version, message_id_of(event, origin))
+    outcome = None if members else without_identifier(cause, policy)
+    if isinstance(outcome, Rejected):
+        return outcome
+    ignored = () if outcome is None else (outcome,)
+    return Reading((), ignored=ignored, notes=notes + notes_on_time, withdrawal=withdrawal)
+
+
+def message_id_of(event: SegmentEvent, origin: Origin) -> str:
+    """Return the event's id, or the digest of one that is too large to be remembered; its place in Kafka when it has none."""
+    message_id = event.message_id
+    if not message_id:
+        return origin.name
     if len(message_id) <= MESSAGE_ID_MAX and message_id.isascii():
         return message_id
     return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).hexdigest()
@@ -143,7 +191,7 @@ def _changes(
         yield MembershipChange(claim.audience, claim.action, member, version, message_id)
 
 
-def _version(
+def version_of(
     event: SegmentEvent, origin: Origin, skew_seconds: int
 ) -> tuple[Version, tuple[Note, ...]]:
     """Return when the event is from. One that knows no time at all is older than every other."""
@@ -174,9 +222,13 @@ def _notes_on_name(event: SegmentEvent, claims: Iterable[Claim]) -> tuple[Note, 
     return (Note.EVENT_NAME_MISMATCH,) if is_mismatch else ()
 
 
-def _why_unnameable(name: str) -> str:
-    if len(name) > AUDIENCE_NAME_MAX:
-        return f"the audience's name has {len(name)} characters; {AUDIENCE_NAME_MAX} is the most LiveIntent may take"
+def _notes_on_email(identifiers: Identifiers) -> tuple[Note, ...]:
+    return (Note.EMAIL_CHANGED,) if identifiers.replaced else ()
+
+
+def _why_unnameable(name: str, longest: int) -> str:
+    if len(name) > longest:
+        return f"the audience's name has {len(name)} characters; {longest} is the most LiveIntent may take"
     return "the audience's name has characters other than A-Z, a-z, 0-9, space, underscore, full stop, colon and hyphen"
 
 

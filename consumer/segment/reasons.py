@@ -46,7 +46,20 @@ WHY_IGNORED: Mapping[IgnoreReason, str] = MappingProxyType(
         IgnoreReason.STALE: "A newer event for the same person and audience was delivered before.",
         IgnoreReason.TOMBSTONE: "It is empty: Kafka's mark for a deleted record.",
         IgnoreReason.DELETION: (
-            "It asks to erase a user by user id. Nothing is sent: no email comes with it to find the person by."
+            "It asks to erase a user, and nothing is sent: it carries no email, hash or advertising id to find the person by "
+            "(SEGMENT_DELETIONS=strict dead-letters such), or deletions are to be ignored, or no audience is known yet."
+        ),
+        IgnoreReason.DIRECT_CALL_OFF: (
+            "It could be forwarded as a direct call, but calls of its type are not (DIRECT_CALLS), or what its row of the event "
+            "map names is switched off (DIRECT_CALL_SINK)."
+        ),
+        IgnoreReason.DIRECT_CALL_UNMAPPED: (
+            "It is forwarded nowhere: the event map (DIRECT_CALL_EVENT_MAP) has no row for it. Names of track events are "
+            "compared exactly."
+        ),
+        IgnoreReason.TOO_OLD: (
+            "It happened too long ago to be forwarded as a direct call (DIRECT_CALL_MAX_AGE_SECONDS): LiveIntent would take it "
+            "for new."
         ),
         IgnoreReason.NOT_REPLAYED: (
             "Read by a replay beside the live group, which sends only members it has sent before there; the live group delivers it."
@@ -63,7 +76,13 @@ WHY_REJECTED: Mapping[RejectReason, str] = MappingProxyType(
         RejectReason.INVALID_EVENT: "It can be read, and is not a Segment event.",
         RejectReason.INVALID_AUDIENCE_NAME: "LiveIntent could not take its audience's key as a name.",
         RejectReason.AUDIENCE_REFUSED: "LiveIntent refuses its audience: archived, deleted, or not to be created.",
+        RejectReason.DIRECT_CALL_REFUSED: "LiveIntent refused the direct call that was made of it.",
         RejectReason.UPLOAD_REFUSED: "LiveIntent refused the upload it was part of, or failed it too often.",
+        RejectReason.UNUSABLE_DELETION: (
+            "It asks to erase a user, and carries no email, hash or advertising id to find the person by. Somebody must erase "
+            "that person at LiveIntent by hand."
+        ),
+        RejectReason.PRIVACY_REFUSED: "LiveIntent's Privacy API refused the request that was made for it.",
     }
 )
 
@@ -72,6 +91,7 @@ NOTED: Mapping[Note, str] = MappingProxyType(
         Note.EVENT_NAME_MISMATCH: "The event's name says the opposite; the true or false under the audience's key decides.",
         Note.INTEGRATION_CASE_NEAR_MISS: "A name in its integrations is like one of ours, in the wrong case.",
         Note.CLOCK_CLAMPED: "It is dated long after Segment received it; it counts as of its receipt.",
+        Note.EMAIL_CHANGED: "It brings another email than it shows the person to have had; that one is removed.",
     }
 )
 

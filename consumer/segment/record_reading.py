@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from consumer.audience.membership import MembershipChange
+from consumer.audience.withdrawal import Withdrawal
 from consumer.record import Ignored, IgnoreReason, Rejected, RejectReason
 from consumer.segment.event import SegmentEvent
 from consumer.segment.event_decoder import Decoded
@@ -30,6 +31,8 @@ class RecordReading:
     """The first event that was rejected, and which and how many they are."""
     stage: str = "decode"
     """Where it was rejected."""
+    unusable_deletions: int = 0
+    """How many events were rejected for being one."""
 
     @property
     def changes(self) -> list[MembershipChange]:
@@ -47,6 +50,11 @@ class RecordReading:
         return [reason for reading in self.readings for reason in reading.ignored]
 
     @property
+    def withdrawals(self) -> list[Withdrawal]:
+        """All events', also those that show nothing to find their person by."""
+        return [each.withdrawal for each in self.readings if each.withdrawal is not None]
+
+    @property
     def notes(self) -> list[Note]:
         """All events'."""
         return [note for reading in self.readings for note in reading.notes]
@@ -54,7 +62,7 @@ class RecordReading:
     @property
     def events_with_changes(self) -> int:
         """How many events ask for changes."""
-        return sum(bool(reading.changes) for reading in self.readings)
+        return sum(bool(reading.changes or reading.withdrawal) for reading in self.readings)
 
 
 def read_record(
@@ -82,7 +90,10 @@ def read_record(
         return RecordReading(tuple(readings))
     position, first, stage = rejections[0]
     return RecordReading(
-        tuple(readings), _placed(first, position, len(events), len(rejections)), stage
+        tuple(readings),
+        _placed(first, position, len(events), len(rejections)),
+        stage,
+        sum(each.reason is RejectReason.UNUSABLE_DELETION for _, each, _ in rejections),
     )
 
 

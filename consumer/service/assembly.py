@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from consumer.audience.lanes import FlushPolicy, Lanes
 from consumer.audience.latest_state import LatestState
 from consumer.delivery import Delivery
+from consumer.direct_delivery import SWITCHED_OFF
 from consumer.kafka.commit_queue import CommitDone
 from consumer.kafka.connection import (
     ISOLATION_LEVEL,
@@ -47,6 +48,7 @@ from consumer.segment.patient_registry import PatientRegistry
 from consumer.segment.schema_registry import RegistrySchemas
 from consumer.segment.schemas import LocalSchemas, Schemas, default_schemas_directory
 from consumer.segment.schemas_by_kind import SchemasByKind
+from consumer.service.direct_calls import DirectCalls, direct_calls_of
 from consumer.service.feeds import NEED_A_DIRECTORY, decoder_for, formats_of
 from consumer.service.from_settings import (
     directory_policy,
@@ -55,6 +57,7 @@ from consumer.service.from_settings import (
     upload_policy,
 )
 from consumer.service.ordering import OrderingWatch
+from consumer.service.privacy import Privacy, privacy_of
 from consumer.service.registry import registry_client
 from consumer.service.replay_assembly import (
     connection_of,
@@ -68,6 +71,7 @@ from consumer.settings import EventSettings, Settings
 from consumer.settings.segment import NEED_A_REGISTRY
 from consumer.telemetry.build import VERSION
 from consumer.telemetry.metrics import Metrics
+from consumer.withdrawing import Withdrawing
 
 _MEBIBYTE = 2**20
 # Below it intake goes on: far enough below the budget that reading does not flap.
@@ -91,6 +95,8 @@ class Parts:
     dead_letters: DeadLetters
     refusals: Refusals
     delivery: Delivery
+    privacy: Privacy | None
+    direct: DirectCalls | None
     budget: MemoryBudget
     pipeline: Pipeline
     reader: RecordReader
@@ -148,6 +154,13 @@ async def assemble(
         lanes=_lanes(settings), uploader=liveintent.uploader, ledger=ledger, refusals=refusals,
         ack=settings.delivery_ack, metrics=metrics, tasks=tasks, now=now,
     )  # fmt: skip
+    privacy = await privacy_of(
+        settings, stack, ledger=ledger, refusals=refusals, metrics=metrics, clock=clock
+    )
+    policy = policy_from(settings)
+    direct = await direct_calls_of(
+        settings, stack, policy=policy, ledger=ledger, refusals=refusals, metrics=metrics, tasks=tasks, clock=clock,
+    )  # fmt: skip
     schemas = await schemas_for(settings, stack, metrics)
     budget_bytes = settings.memory_budget_mb * _MEBIBYTE
     budget = MemoryBudget(high_bytes=budget_bytes, low_bytes=int(budget_bytes * _LOW_MARK))
@@ -161,7 +174,12 @@ async def assemble(
         decoder=await asyncio.to_thread(
             decoder_for, settings, schemas, metrics, audiences=settings.listed_audiences
         ),
-        schemas=schemas, policy=policy_from(settings), ledger=ledger, delivery=delivery, refusals=refusals,
+        schemas=schemas, policy=policy, ledger=ledger, delivery=delivery, refusals=refusals,
+        withdrawing=Withdrawing(
+            audiences=policy.audiences, delivery=delivery,
+            privacy=None if privacy is None else privacy.delivery, metrics=metrics,
+        ),
+        direct=SWITCHED_OFF if direct is None else direct.delivery,
         budget=budget, liveintent_blocked=liveintent_blocked, drain_seconds=revoke_drain_seconds,
         metrics=metrics, now=now,
     )  # fmt: skip
@@ -179,7 +197,8 @@ async def assemble(
     )  # fmt: skip
     return Parts(
         metrics=metrics, ledger=ledger, schemas=schemas, directory=liveintent.directory, exchange=liveintent.exchange,
-        uploader=liveintent.uploader, dead_letters=dead_letters, refusals=refusals, delivery=delivery, budget=budget,
+        uploader=liveintent.uploader, dead_letters=dead_letters, refusals=refusals, delivery=delivery, privacy=privacy,
+        direct=direct, budget=budget,
         pipeline=pipeline, reader=reader,
         committer=OffsetCommitter(
             source=ledger, commit=reader.commit, metrics=metrics, interval_seconds=settings.kafka_commit_seconds

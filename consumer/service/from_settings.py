@@ -1,14 +1,16 @@
 """The settings in the words of the parts they are for."""
 
-from consumer.audience.membership import AudienceKey
+from consumer.audience.membership import AudienceKey, IdentifierType
 from consumer.liveintent.policies import (
     DirectoryPolicy,
     Spelling,
     UploadPolicy,
     UploadTimes,
+    settle_waits,
 )
+from consumer.liveintent.privacy_request import PrivacyScope, PrivacyTerms
 from consumer.segment.membership_policy import MembershipPolicy
-from consumer.settings import MembershipSettings, Settings
+from consumer.settings import LiveIntentSettings, MembershipSettings, PrivacySettings, Settings
 
 
 def policy_from(settings: MembershipSettings) -> MembershipPolicy:
@@ -17,11 +19,15 @@ def policy_from(settings: MembershipSettings) -> MembershipPolicy:
         audiences=frozenset(AudienceKey(name) for name in settings.listed_audiences),
         every_audience=settings.serves_every_audience,
         name_prefix=settings.liveintent_audience_name_prefix,
+        name_max=settings.liveintent_audience_name_max,
         integration_names=frozenset(settings.segment_integration_names),
         consent_categories=frozenset(settings.segment_consent_categories),
         string_booleans=settings.membership_string_booleans,
         valueless_journey_steps=settings.membership_valueless_journey_steps,
+        on_deletion=settings.segment_deletions,
         email_hashes=settings.email_hashes,
+        identifier_types=frozenset(settings.liveintent_identifier_types),
+        removes_old_email=settings.membership_remove_old_email,
     )
 
 
@@ -33,6 +39,13 @@ def directory_policy(settings: Settings) -> DirectoryPolicy:
         on_deleted=settings.liveintent_on_deleted,
         audience_lookup=settings.liveintent_audience_lookup,
         name_prefix=settings.liveintent_audience_name_prefix,
+        name_max=settings.liveintent_audience_name_max,
+        audience_ids={
+            AudienceKey(name): audience
+            for name, audience in settings.liveintent_audience_ids.items()
+        },
+        recheck_seconds=settings.liveintent_audience_recheck_seconds,
+        settle_waits_seconds=settle_waits(settings.liveintent_create_settle_seconds),
     )
 
 
@@ -47,12 +60,32 @@ def upload_policy(settings: Settings) -> UploadPolicy:
             signed_url_max_age_seconds=settings.upload_url_max_age_seconds,
             error_attempts=settings.upload_error_attempts,
         ),
-        spelling=Spelling(
-            action_add=settings.liveintent_action_add,
-            action_remove=settings.liveintent_action_remove,
-            upload_name_prefix=settings.upload_name_prefix,
-        ),
+        spelling=spelling(settings),
         max_rows_per_upload=settings.liveintent_max_rows_per_upload,
+        max_bytes_per_upload=settings.liveintent_max_bytes_per_upload,
+    )
+
+
+def spelling(settings: LiveIntentSettings) -> Spelling:
+    """LiveIntent's words for ours."""
+    return Spelling(
+        action_add=settings.liveintent_action_add,
+        action_remove=settings.liveintent_action_remove,
+        device_cases={
+            IdentifierType.AAID: settings.liveintent_aaid_case,
+            IdentifierType.IDFA: settings.liveintent_idfa_case,
+        },
+        upload_name_prefix=settings.upload_name_prefix,
+        upload_name_extension=settings.upload_name_extension,
+    )
+
+
+def privacy_terms(settings: PrivacySettings) -> PrivacyTerms:
+    """What every privacy request says besides its person."""
+    scope = settings.privacy_scope
+    return PrivacyTerms(
+        scope=None if scope is None else PrivacyScope.of(scope),
+        jurisdiction=settings.privacy_jurisdiction,
     )
 
 

@@ -108,6 +108,8 @@ class Service:
             loop_lag,
         ):
             tasks.create_task(part)
+        if parts.privacy is not None:
+            tasks.create_task(parts.privacy.delivery.run())
         self._lag_watch = tasks.create_task(parts.lag.run())
         if parts.side_replay is not None:
             tasks.create_task(parts.side_replay.run(stop))
@@ -125,9 +127,15 @@ class Service:
         parts.ledger.stop_taking(parts.ledger.partitions())
         parts.reader.pause("stopping")
         parts.delivery.stop_starting()
-        finished = await parts.delivery.drain(
-            drain_seconds=max(0.0, self._settings.drain_seconds - _LAST_WRITES_SECONDS)
-        )
+        drain_seconds = max(0.0, self._settings.drain_seconds - _LAST_WRITES_SECONDS)
+        drains = [parts.delivery.drain(drain_seconds=drain_seconds)]
+        if parts.privacy is not None:
+            parts.privacy.delivery.stop_starting()
+            drains.append(parts.privacy.delivery.drain(drain_seconds=drain_seconds))
+        if parts.direct is not None:
+            parts.direct.delivery.stop_starting()
+            drains.append(parts.direct.delivery.drain(drain_seconds=drain_seconds))
+        finished = all(await asyncio.gather(*drains))
         left = max(2.0, self._settings.drain_seconds - (time.monotonic() - started))
         await parts.dead_letters.close(flush_seconds=min(left / 2, _LAST_WRITES_SECONDS))
         await parts.reader.stop(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from consumer.kafka.connection import GROUP_PROTOCOL
 from consumer.liveintent.exchange import Blocked, Health
-from consumer.liveintent.uploader import UploadStage
+from consumer.liveintent.uploader import Counted, UploadStage
 from consumer.service.assembly import Parts
 from consumer.service.partition_report import WHY_BLOCKED, lag_seconds, partition_status
 from consumer.settings import Settings
@@ -20,6 +20,7 @@ from consumer.telemetry.status import (
     DeadLetterStatus,
     Hold,
     LaneStatus,
+    LastUploadStatus,
     Status,
     Verdict,
 )
@@ -77,6 +78,8 @@ class Report:
         metrics.oldest_flush_age.set_function(self._oldest_flush_seconds)
         metrics.uploads_unconfirmed.set_function(self._unconfirmed)
         metrics.latest_state_members.set_function(lambda: len(lanes.latest))
+        if self._parts.direct is not None:
+            self._parts.direct.show_in(metrics)
         metrics.ready.set_function(lambda: self.ready().ok)
 
     def books(self) -> BooksSnapshot:
@@ -139,6 +142,7 @@ class Report:
                 for partition in sorted(self._parts.ledger.partitions())
             ),
             lanes=self._lanes(),
+            direct_calls=() if self._parts.direct is None else self._parts.direct.status,
             holds=self._holds(),
             books=self.books(),
             dead_letters=tuple(
@@ -157,7 +161,9 @@ class Report:
 
     def _holds(self) -> tuple[Hold, ...]:
         parts = self._parts
-        holds = [_uncalled(obstacle) for obstacle in parts.exchange.obstacles]
+        obstacles = [*parts.exchange.obstacles, *(parts.direct.obstacles if parts.direct else ())]
+        holds = [_uncalled(obstacle) for obstacle in obstacles]
+        holds += self._privacy_held()
         if waiting := len(parts.pipeline.parking):
             verb = "waits" if waiting == 1 else "wait"
             what = f"{count(waiting, 'partition')} {verb} for a schema"
@@ -184,6 +190,14 @@ class Report:
             holds.append(Hold("reading is held back", why))
         return tuple(holds)
 
+    def _privacy_held(self) -> list[Hold]:
+        privacy = self._parts.privacy
+        held = None if privacy is None else privacy.api.held
+        if held is None:
+            return []
+        why = f"{held.reason}; next try in {duration(held.next_try_seconds)}"
+        return [Hold("privacy requests are held back", why, held.held_seconds)]
+
     def _registry(self) -> str:
         """What is waited for from the schema registry, and why; empty when nothing is."""
         schemas = self._parts.schemas
@@ -206,11 +220,13 @@ class Report:
         return self._parts.reader.last_error(within_seconds=recent)
 
     def _token_refused(self) -> bool:
-        return self._parts.exchange.health.blocked is Blocked.UNAUTHORISED
+        direct = self._parts.direct
+        refused = self._parts.exchange.health.blocked is Blocked.UNAUTHORISED
+        return refused or (direct is not None and direct.token_refused)
 
     def _lanes(self) -> tuple[LaneStatus, ...]:
         parts, now = self._parts, self._now()
-        ids = parts.directory.mappings
+        ids, counted = parts.directory.mappings, parts.uploader.counted
         lanes = []
         for lane in parts.delivery.lanes:
             activity = parts.uploader.activity.get(lane.audience)
@@ -223,6 +239,7 @@ class Report:
                     stage_seconds=None if activity is None else now - activity.since,
                     refused=parts.delivery.refused.get(lane.audience, ""),
                     audience_id=ids.get(lane.audience),
+                    last_upload=_last_upload(counted.get(lane.audience), now=now),
                 )
             )
         return tuple(lanes)
@@ -246,6 +263,22 @@ class Report:
             if lane.in_flight is not None
         ]
         return self._now() - min(flights) if flights else 0.0
+
+
+def _last_upload(counted: Counted | None, *, now: float) -> LastUploadStatus | None:
+    if counted is None:
+        return None
+    counts = counted.counts
+    return LastUploadStatus(
+        action=counted.action.value,
+        identifier_type=counted.identifier_type.value,
+        rows=counts.rows,
+        uploaded=counts.uploaded,
+        invalid=counts.invalid,
+        duplicates=counts.duplicates,
+        missing=counts.missing,
+        age_seconds=now - counted.at,
+    )
 
 
 def _uncalled(obstacle: Health) -> Hold:

@@ -6,6 +6,7 @@
 from consumer.choices import (
     AudienceLookup,
     DeliveryAck,
+    DirectCallSink,
     EmailHash,
     EventFormat,
     FirstStart,
@@ -13,18 +14,22 @@ from consumer.choices import (
     LogLevel,
     OnArchived,
     OnDeleted,
+    SegmentCall,
 )
+from consumer.settings.direct_calls import DirectCallSettings
 from consumer.settings.feed import Feed
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.liveintent import LiveIntentSettings
 from consumer.settings.loading import load_membership_settings, load_part, load_settings
+from consumer.settings.membership import MembershipSettings
 from consumer.settings.model import Settings
 from consumer.settings.names import FILE_NAMES, KNOWN_NAMES, SECRET_NAMES, SETTING_NAMES
 from consumer.settings.part import Part
+from consumer.settings.privacy import PrivacySettings
 from consumer.settings.process import DeliverySettings, ProcessSettings
 from consumer.settings.replay import ReplaySettings
 from consumer.settings.secret import Secret
-from consumer.settings.segment import EventSettings, MembershipSettings
+from consumer.settings.segment import EventSettings
 from consumer.settings.table import settings_table
 
 __all__ = [
@@ -35,6 +40,8 @@ __all__ = [
     "AudienceLookup",
     "DeliveryAck",
     "DeliverySettings",
+    "DirectCallSettings",
+    "DirectCallSink",
     "EmailHash",
     "EventFormat",
     "EventSettings",
@@ -48,9 +55,11 @@ __all__ = [
     "OnArchived",
     "OnDeleted",
     "Part",
+    "PrivacySettings",
     "ProcessSettings",
     "ReplaySettings",
     "Secret",
+    "SegmentCall",
     "Settings",
     "load_membership_settings",
     "load_part",

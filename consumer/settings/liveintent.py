@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from consumer.choices import AudienceLookup, OnArchived, OnDeleted
+from consumer.choices import AudienceLookup, LetterCase, OnArchived, OnDeleted
 from consumer.settings.parsing import Count, EncryptedUrl, HeaderSecret, HttpHeaders, Line, Seconds
 from consumer.settings.part import SECRET, Part
 
@@ -29,8 +29,8 @@ class LiveIntentSettings(Part):
     )
     liveintent_app_id: Line | None = Field(
         default=None,
-        description="The AppId of Segment's LiveIntent Audiences destination. Accepted so that the settings "
-        "can be copied whole; only direct calls use it, which this version does not make.",
+        description="The AppId of Segment's LiveIntent Audiences destination. Only direct calls to the collector "
+        "use it; it is accepted all the same, so that the settings can be copied whole.",
     )
     liveintent_requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         default=2.0,
@@ -59,6 +59,16 @@ class LiveIntentSettings(Part):
         default=AudienceLookup.SEARCH_V2,
         description="How audiences are looked up by name. When LiveIntent refuses one way, the next is tried.",
     )
+    liveintent_audience_recheck_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=600.0,
+        description="How old LiveIntent's word on an audience (that it is there, and active) may be when a file is sent to "
+        "it; 0 asks before every file. A file LiveIntent refuses has it asked at once.",
+    )
+    liveintent_create_settle_seconds: Seconds = Field(
+        default=60.0,
+        description="How long, in three searches, a create of unknown outcome is looked for before another create. Longer "
+        "than LiveIntent's search lags behind.",
+    )
     liveintent_action_add: Line = Field(
         default="ADD",
         description="The word for adding in an upload. Change it only if LiveIntent refuses it (`check --live` tells).",
@@ -70,6 +80,18 @@ class LiveIntentSettings(Part):
     liveintent_max_rows_per_upload: Count = Field(
         default=500_000,
         description="Most rows in one file; a larger batch is split into files sent one after the other.",
+    )
+    liveintent_max_bytes_per_upload: Annotated[int, Field(ge=1000)] = Field(
+        default=50_000_000,
+        description="Most bytes in one file, likewise. 500,000 SHA-256 hashes take 32,500,000.",
+    )
+    liveintent_aaid_case: LetterCase = Field(
+        default=LetterCase.LOWER,
+        description="How Android's advertising ids are written in a file. LiveIntent publishes no rule; this is Android's.",
+    )
+    liveintent_idfa_case: LetterCase = Field(
+        default=LetterCase.UPPER,
+        description="How Apple's advertising ids are written in a file. LiveIntent publishes no rule; this is Apple's.",
     )
     liveintent_page_size: Count = Field(
         default=30,
@@ -108,6 +130,10 @@ class LiveIntentSettings(Part):
     upload_name_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = Field(
         default="segment-liveintent",
         description="Beginning of every upload's name at LiveIntent; letters, digits and . _ - only.",
+    )
+    upload_name_extension: Annotated[str, Field(pattern=r"^\.[a-z]{1,8}$")] = Field(
+        default=".txt",
+        description="End of every upload's name. LiveIntent's guides name .txt and .csv; the content is the same.",
     )
     upload_url_max_age_seconds: Seconds = Field(
         default=300.0,

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from consumer.errors import SettingsError
 from consumer.settings.feeds_file import read_feeds
+from consumer.settings.membership import MembershipSettings
 from consumer.settings.model import Settings
 from consumer.settings.names import FILE_SUFFIX, KAFKA_PROPERTIES_FILE, SECRET_NAMES
 from consumer.settings.parsing import texts_by_name
 from consumer.settings.part import Part
 from consumer.settings.problems import problems_of
 from consumer.settings.secret import Secret
-from consumer.settings.segment import MembershipSettings
 from consumer.settings.variables import read_variables, why
 
 P = TypeVar("P", bound=Part)

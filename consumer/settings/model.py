@@ -2,18 +2,25 @@
 
 from pydantic import ValidationInfo, field_validator
 
+from consumer.choices import OnDeletion, PrivacyRequests
+from consumer.settings.direct_calls import DirectCallSettings
 from consumer.settings.feed import Feed
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.liveintent import LiveIntentSettings
+from consumer.settings.liveintent_hosts import refuse_mixture
+from consumer.settings.membership import MembershipSettings
 from consumer.settings.part import Part
+from consumer.settings.privacy import PrivacySettings
 from consumer.settings.process import DeliverySettings, ProcessSettings
 from consumer.settings.replay import ReplaySettings
-from consumer.settings.segment import EventSettings, MembershipSettings
+from consumer.settings.segment import EventSettings
 
 # In the order they are explained in.
 PARTS: tuple[type[Part], ...] = (
     LiveIntentSettings,
     MembershipSettings,
+    PrivacySettings,
+    DirectCallSettings,
     KafkaSettings,
     EventSettings,
     DeliverySettings,
@@ -29,10 +36,38 @@ class Settings(
     DeliverySettings,
     EventSettings,
     KafkaSettings,
+    DirectCallSettings,
+    PrivacySettings,
     MembershipSettings,
     LiveIntentSettings,
 ):
     """Everything the service needs. Immutable; prints without secrets."""
+
+    @field_validator("privacy_requests")
+    @classmethod
+    def _for_what_is_followed(
+        cls, requests: tuple[PrivacyRequests, ...], info: ValidationInfo
+    ) -> tuple[PrivacyRequests, ...]:
+        if (
+            PrivacyRequests.ERASE in requests
+            and info.data.get("segment_deletions") is OnDeletion.IGNORE
+        ):
+            raise ValueError("must not have erase when SEGMENT_DELETIONS is ignore")
+        if (
+            PrivacyRequests.RESTRICT in requests
+            and info.data.get("segment_consent_categories") == ()
+        ):
+            raise ValueError(
+                "must not have restrict when SEGMENT_CONSENT_CATEGORIES is unset: nobody's consent is looked at"
+            )
+        return requests
+
+    @field_validator(
+        "liveintent_privacy_url", "liveintent_collector_url", "liveintent_conversions_url"
+    )
+    @classmethod
+    def _of_the_same_stage(cls, url: str | None, info: ValidationInfo) -> str | None:
+        return refuse_mixture(url, info.data.get("liveintent_url"))
 
     @field_validator("event_feeds_file")
     @classmethod

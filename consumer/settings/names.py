@@ -24,6 +24,7 @@ KNOWN_NAMES = (*SETTING_NAMES, *FILE_NAMES)
 _OUR_PREFIXES = (
     "DEAD_LETTER_",
     "DELIVERY_",
+    "DIRECT_CALL",
     "DRAIN_",
     "EMAIL_HASH",
     "EVENT_",
@@ -32,6 +33,7 @@ _OUR_PREFIXES = (
     "LIVEINTENT_",
     "MEMBERSHIP_",
     "MEMORY_BUDGET",
+    "PRIVACY_",
     "REPLAY_",
     "SCHEMA_REGISTRY_",
     "SCHEMAS_",

@@ -19,7 +19,7 @@ from consumer.settings.secret import Secret
 # The same rule as consumer.audience.membership.is_audience_name, which this layer may not import; a test holds
 # the two together.
 AUDIENCE_NAME_MAX = 128
-AUDIENCE_NAME = re.compile(rf"[A-Za-z0-9 _.:-]{{1,{AUDIENCE_NAME_MAX}}}")
+AUDIENCE_NAME = re.compile(r"[A-Za-z0-9 _.:-]+")
 EVERY_AUDIENCE = "*"
 
 KAFKA_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -47,8 +47,8 @@ def _audience_names(names: tuple[str, ...]) -> tuple[str, ...]:
     refused = [n for n in names if n != EVERY_AUDIENCE and not AUDIENCE_NAME.fullmatch(n)]
     if refused:
         message = (
-            f"has names LiveIntent cannot take: {', '.join(map(repr, refused))}. A name has 1 to {AUDIENCE_NAME_MAX} "
-            "characters: letters A to Z, digits, space and _ . : -"
+            f"has names LiveIntent cannot take: {', '.join(map(repr, refused))}. A name has letters A to Z, digits, "
+            "space and _ . : - only"
         )
         raise ValueError(message)
     return names

@@ -10,6 +10,9 @@ _SHOWN_CHARACTERS = 40
 # KAFKA_PROPERTIES may hold sasl.password; a URL may hold a password that made it wrong.
 _NOT_SHOWN = {
     "kafka_properties",
+    "liveintent_collector_url",
+    "liveintent_conversions_url",
+    "liveintent_privacy_url",
     "liveintent_url",
     "schema_registry_url",
     "schema_registry_oauth_url",

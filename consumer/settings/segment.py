@@ -1,18 +1,12 @@
-"""Settings of Segment's side: how events are read, and which of them change an audience."""
+"""Settings of Segment's side: how events are read."""
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import AfterValidator, DirectoryPath, Field, FilePath, ValidationInfo, field_validator
+from pydantic import DirectoryPath, Field, FilePath, ValidationInfo, field_validator
 
-from consumer.choices import EmailHash, EventFormat
+from consumer.choices import EventFormat
 from consumer.settings.feed import Feed
 from consumer.settings.parsing import (
-    AUDIENCE_NAME,
-    AUDIENCE_NAME_MAX,
-    EVERY_AUDIENCE,
-    AudienceNames,
-    CommaList,
     Count,
     EncryptedUrl,
     HeaderSecret,
@@ -218,79 +212,3 @@ class EventSettings(Part):
         elif key is not None and "schema_registry_certificate_file" in info.data:
             raise ValueError("is used only with SCHEMA_REGISTRY_CERTIFICATE_FILE, which is not set")
         return key
-
-
-def _at_least_one(hashes: tuple[EmailHash, ...]) -> tuple[EmailHash, ...]:
-    if not hashes:
-        raise ValueError("must name at least one of md5, sha1, sha256")
-    return hashes
-
-
-class MembershipSettings(Part):
-    """Audiences and their members."""
-
-    liveintent_audience_name_prefix: str = Field(
-        default="",
-        description="Put before each Segment audience's name to make its name at LiveIntent.",
-    )
-    liveintent_audiences: AudienceNames = Field(
-        description="The Audiences of Segment's LiveIntent Audiences destination: snake_cased names between commas, "
-        "`*` for every Engage audience, empty for none. `*` and names can stand together: events without Engage's "
-        "personas count only for audiences that are named.",
-    )
-    segment_integration_names: Names = Field(
-        default=("LiveIntent Audiences", "Kafka"),
-        description="Our names in an event's `integrations`, as your Segment workspace writes them (case matters).",
-    )
-    segment_consent_categories: Names = Field(
-        default=(),
-        description="Consent categories that must all be true before a member is added. Unset: not enforced. "
-        "Removing never asks for consent.",
-    )
-    membership_string_booleans: bool = Field(
-        default=False,
-        description='Take the texts "true" and "false" for booleans as well.',
-    )
-    membership_valueless_journey_steps: bool = Field(
-        default=False,
-        description="Let a journey step without a membership value add its member. Such steps never remove.",
-    )
-    email_hashes: Annotated[tuple[EmailHash, ...], CommaList, AfterValidator(_at_least_one)] = (
-        Field(
-            default=tuple(EmailHash),
-            description="Hashes sent for a plain email address, between commas. To add and to remove use the same: "
-            "after a change, members added before keep their old hashes.",
-        )
-    )
-
-    @property
-    def serves_every_audience(self) -> bool:
-        """Whether every Engage audience is served, listed or not."""
-        return EVERY_AUDIENCE in self.liveintent_audiences
-
-    @property
-    def listed_audiences(self) -> frozenset[str]:
-        """The audiences served by name."""
-        return frozenset(self.liveintent_audiences) - {EVERY_AUDIENCE}
-
-    @field_validator("liveintent_audience_name_prefix")
-    @classmethod
-    def _usable_in_a_name(cls, prefix: str) -> str:
-        if prefix and not AUDIENCE_NAME.fullmatch(prefix):
-            raise ValueError("must be letters A to Z, digits, space and _ . : - only")
-        return prefix
-
-    @field_validator("liveintent_audiences")
-    @classmethod
-    def _short_enough_with_the_prefix(
-        cls, names: tuple[str, ...], info: ValidationInfo
-    ) -> tuple[str, ...]:
-        prefix = info.data.get("liveintent_audience_name_prefix", "")
-        long = [name for name in names if len(prefix + name) > AUDIENCE_NAME_MAX]
-        if long:
-            message = (
-                f"has names that with LIVEINTENT_AUDIENCE_NAME_PREFIX are over {AUDIENCE_NAME_MAX} characters: "
-                f"{', '.join(map(repr, long))}"
-            )
-            raise ValueError(message)
-        return names

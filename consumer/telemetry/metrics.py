@@ -6,6 +6,9 @@ the offset ledger at each scrape, in one go, so that they balance. See `books`.
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from consumer.telemetry.direct_call_metrics import DirectCallMetrics
+from consumer.telemetry.withdrawal_metrics import WithdrawalMetrics
+
 PREFIX = "segment_liveintent"
 
 _HTTP_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -22,6 +25,8 @@ class Metrics:
         self._of_segment()
         self._of_lanes()
         self._of_liveintent()
+        self.of_withdrawals = WithdrawalMetrics(registry, namespace=PREFIX)
+        self.of_direct_calls = DirectCallMetrics(registry, namespace=PREFIX)
         self._of_the_process()
         _show_from_the_start(self)
 
@@ -209,6 +214,14 @@ class Metrics:
         self.upload_invalid_rows = counter(
             "upload_invalid_rows_total", "Rows LiveIntent reported as invalid.", "identifier_type"
         )
+        self.upload_duplicate_rows = counter(
+            "upload_duplicate_rows_total", "Rows LiveIntent took for duplicates.", "identifier_type"
+        )
+        self.upload_missing_rows = counter(
+            "upload_missing_rows_total",
+            "Rows of finished uploads that are in none of LiveIntent's counts.",
+            "identifier_type",
+        )
         self.upload_seconds = histogram(
             "upload_duration_seconds",
             "Time from asking for a signed URL to LiveIntent's Finished.",
@@ -257,7 +270,8 @@ class Metrics:
             "host",
         )
         self.unauthorised = gauge(
-            "liveintent_unauthorised", "1 while LiveIntent refuses our token."
+            "liveintent_unauthorised",
+            "Tokens LiveIntent refuses now, of the Audiences API and of the Conversions API; 0 when all is well.",
         )
         self.uploads_unconfirmed = gauge(
             "uploads_unconfirmed",

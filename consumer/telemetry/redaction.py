@@ -38,6 +38,9 @@ _SHAPES = (
         MASK,
     ),
 )
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# LiveIntent's number for a privacy request looks like an advertising id, and is all there is to prove the request by.
+_SHOWN_KEY = "transaction_id"
 # Deeper than any field of ours; a structure that holds itself ends here.
 _DEPTH_MAX = 6
 
@@ -60,6 +63,8 @@ def redacted(text: str) -> str:
 def _masked_under(key: str, value: object, depth: int) -> object:
     if _SECRET_KEY.search(key) and not isinstance(value, bool | int | float | None):
         return MASK
+    if key == _SHOWN_KEY and isinstance(value, str) and _UUID.fullmatch(value):
+        return value
     return _masked(value, depth)
 
 

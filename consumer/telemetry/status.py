@@ -49,6 +49,21 @@ class PartitionStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LastUploadStatus:
+    """What LiveIntent counted of the last file it finished for an audience, beside the rows that were sent."""
+
+    action: str
+    identifier_type: str
+    rows: int
+    uploaded: int
+    invalid: int
+    duplicates: int
+    missing: int
+    """Rows that are in none of the counts."""
+    age_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LaneStatus:
     """One audience's queue."""
 
@@ -62,6 +77,7 @@ class LaneStatus:
     refused: str = ""
     """Why LiveIntent refuses this audience; empty when it does not."""
     audience_id: int | None = None
+    last_upload: LastUploadStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,15 @@ class Hold:
     """Its cause, as it stands in brackets after the fact."""
     seconds: float | None = None
     """How long it has been so."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectCallStatus:
+    """What is on its way to one sink of direct calls."""
+
+    sink: str
+    waiting: int = 0
+    in_flight: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +122,8 @@ class Status:
     """Which process this is, such as the pod's name."""
     partitions: tuple[PartitionStatus, ...] = ()
     lanes: tuple[LaneStatus, ...] = ()
+    direct_calls: tuple[DirectCallStatus, ...] = ()
+    """Empty while they are switched off."""
     holds: tuple[Hold, ...] = ()
     books: BooksSnapshot = field(default_factory=BooksSnapshot)
     dead_letters: tuple[DeadLetterStatus, ...] = ()

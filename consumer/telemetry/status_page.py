@@ -6,7 +6,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from consumer.telemetry.status import LaneStatus, PartitionStatus, Status
+from consumer.telemetry.status import LaneStatus, LastUploadStatus, PartitionStatus, Status
 from consumer.telemetry.why_behind import duration, hold_text, why_behind
 
 # More rows than this help nobody; /status has them all.
@@ -23,6 +23,7 @@ def status_page(status: Status) -> str:
         _section("Held back", "", _holds(status)),
         _section("Partitions", _shown(status.partitions), _partitions(status.partitions)),
         _section("Audiences", _shown(status.lanes), _lanes(status.lanes)),
+        _section("Direct calls", "", _direct_calls(status)),
         _section("Dead letters", "", _dead_letters(status)),
         _section("Ignored", "", _ignored(status)),
     )
@@ -129,7 +130,21 @@ def _lanes(lanes: Sequence[LaneStatus]) -> str:
 def _lane_text(lane: LaneStatus) -> str:
     since = "" if lane.stage_seconds is None else f" for {duration(lane.stage_seconds)}"
     refused = f" <span class=bad>refused: {escape(lane.refused)}</span>" if lane.refused else ""
-    return escape(lane.stage + since) + refused
+    return escape(lane.stage + since) + refused + _last_upload_text(lane.last_upload)
+
+
+def _last_upload_text(last: LastUploadStatus | None) -> str:
+    """What LiveIntent found wrong with the last file; nothing when it took every row."""
+    if last is None or not (last.invalid or last.missing):
+        return ""
+    told = f"last file: {last.rows:,} rows, {last.invalid:,} invalid, {last.missing:,} not counted"
+    return f" <span class=bad>{escape(told)}</span>"
+
+
+def _direct_calls(status: Status) -> str:
+    """Nothing while they are switched off."""
+    rows = [_row(each.sink, [each.waiting, each.in_flight], "") for each in status.direct_calls]
+    return _table(["Sink", "Waiting", "In flight", ""], rows, "") if rows else ""
 
 
 def _dead_letters(status: Status) -> str:

@@ -44,12 +44,20 @@ LANES = Row(
             "action",
             "identifier_type",
         ),
-        by_label(
-            "Rows refused",
-            "Rows LiveIntent called invalid, by identifier type. It does not say which.",
+        graph(
+            "Rows LiveIntent did not count",
+            "Rows it called invalid or duplicate, and rows its counts do not speak of. It does not say which.",
             Unit.PER_SECOND,
-            rate("upload_invalid_rows_total", "identifier_type"),
-            "identifier_type",
+            Query(
+                rate("upload_invalid_rows_total", "identifier_type"), "invalid: {{identifier_type}}"
+            ),
+            Query(
+                rate("upload_duplicate_rows_total", "identifier_type"),
+                "duplicate: {{identifier_type}}",
+            ),
+            Query(
+                rate("upload_missing_rows_total", "identifier_type"), "missing: {{identifier_type}}"
+            ),
         ),
         graph(
             "Uploads that wait",

@@ -27,6 +27,11 @@ from consumer.kafka.connection import KafkaConnection, consumer_properties
 from consumer.kafka.first_start import PartitionStarts
 from consumer.kafka.inspection import KafkaInspection, TopicRules
 from consumer.kafka.offset_ledger import PartitionId
+from consumer.liveintent.audiences_api import AudiencesApi
+from consumer.liveintent.exchange import Decided
+from consumer.liveintent.policies import Account
+from consumer.liveintent.shapes import AudienceRow, CursorPage, OffsetPage
+from consumer.liveintent.upload_outcome import Success
 from consumer.sandbox.embedded_kafka import EmbeddedKafka
 from consumer.sandbox.faults import Fault, FaultKind
 from consumer.sandbox.liveintent_server import LiveIntentSandbox, SandboxOptions
@@ -34,6 +39,7 @@ from consumer.sandbox.schema_registry import SchemaRegistrySandbox
 from consumer.settings import KafkaSettings, load_part, load_settings
 from tests.kafka_cluster import KafkaCluster
 from tests.kafka_cluster.topics import unique_name
+from tests.scenarios.withdrawals import privacy_settings
 
 VIP = "vip_customers"
 CARTS = "cart_abandoners"
@@ -128,7 +134,7 @@ def a_port_where_nobody_listens() -> int:
 
 
 async def test_when_all_is_well_every_check_is_ok(world: World) -> None:
-    found = await looked_at(world)
+    found = await looked_at(world, **privacy_settings(world.liveintent))
 
     assert {each.result for each in found} == {Result.OK}
     assert {each.check for each in found} == set(Check) - {Check.SCHEMAS}
@@ -176,6 +182,7 @@ async def test_without_live_no_url_is_asked_for(world: World) -> None:
     found = [each async for each in findings(settings, seconds=SECONDS, live=False)]
 
     assert all_of(Check.UPLOAD, found) == []
+    assert all_of(Check.LOOKUP, found) == []
     assert {operation for operation, _ in world.liveintent.requests} == {"search"}
 
 
@@ -383,11 +390,13 @@ async def test_without_named_audiences_one_line_says_what_is_served(
 async def test_every_way_of_looking_for_audiences_is_tried_as_it_is_set(
     lookup: str, world: World
 ) -> None:
-    found = await looked_at(world, LIVEINTENT_AUDIENCE_LOOKUP=lookup)
+    settings = load_settings(world.environ | {"LIVEINTENT_AUDIENCE_LOOKUP": lookup})
+
+    found = [each async for each in liveintent_findings(settings, seconds=SECONDS, live=False)]
 
     assert failures(found) == []
     operation = "list" if lookup == "list" else "search"
-    assert {asked for asked, _ in world.liveintent.requests} == {operation, "mint"}
+    assert {asked for asked, _ in world.liveintent.requests} == {operation}
 
 
 async def test_a_search_that_is_refused_is_warned_of_while_the_list_works(
@@ -473,6 +482,20 @@ async def test_one_refused_identifier_type_is_not_blamed_on_the_action(world: Wo
     (failure,) = failures(found)
     assert failure.subject == "ADD EMAIL_HASH"
     assert "Identifiers of this type" in (failure.advice or "")
+    assert "LIVEINTENT_IDENTIFIER_TYPES=AAID,IDFA" in (failure.advice or "")
+
+
+async def test_a_type_that_is_left_out_may_be_refused(world: World) -> None:
+    world.liveintent.faults.add(Fault(operation="mint", kind=FaultKind.STATUS, status=400, times=1))
+
+    found = await looked_at(world, LIVEINTENT_IDENTIFIER_TYPES="AAID,IDFA")
+
+    assert failures(found) == []
+    told = [each.detail for each in all_of(Check.UPLOAD, found) if "leaves it out" in each.detail]
+    assert told == [
+        f"{word}; not sent, as LIVEINTENT_IDENTIFIER_TYPES leaves it out"
+        for word in ("refused", "accepted")
+    ]
 
 
 async def test_an_outage_while_urls_are_asked_for_ends_the_trying(world: World) -> None:
@@ -499,6 +522,104 @@ async def test_a_liveintent_that_refuses_names_in_filters_is_searched_all_the_sa
 
     assert failures(found) == []
     assert all_of(Check.AUDIENCE, found)[0].detail == "is there, with id 900001"
+    refusing, other = all_of(Check.LOOKUP, found)
+    assert (refusing.subject, refusing.result) == ("search_v2", Result.WARNING)
+    assert "all audiences are read instead" in refusing.detail
+    assert (other.subject, other.result) == ("search_v1", Result.OK)
+
+
+async def test_what_each_way_of_looking_makes_of_a_name_is_told(world: World) -> None:
+    found = await looked_at(world)
+
+    assert [(each.subject, each.detail) for each in all_of(Check.LOOKUP, found)] == [
+        ("search_v2", "finds audiences by name (LIVEINTENT_AUDIENCE_LOOKUP=search_v2)"),
+        ("search_v1", "finds audiences by name (LIVEINTENT_AUDIENCE_LOOKUP=search_v1)"),
+    ]
+
+
+async def test_without_any_audience_nothing_is_learned_of_names(world: World) -> None:
+    liveintent = LiveIntentSandbox()
+    async with liveintent as url:
+        found = await looked_at(
+            world, LIVEINTENT_URL=url, LIVEINTENT_API_KEY=liveintent.options.token
+        )
+
+    assert the(Check.LOOKUP, found).detail.startswith("not tried")
+
+
+@pytest.mark.parametrize(
+    ("v1_finds", "lookup", "result", "advice"),
+    [
+        (True, "search_v2", Result.FAILED, "Set LIVEINTENT_AUDIENCE_LOOKUP=search_v1."),
+        (False, "search_v2", Result.FAILED, "Set LIVEINTENT_AUDIENCE_LOOKUP=list."),
+        (True, "search_v1", Result.OK, None),
+    ],
+)
+async def test_a_filter_that_takes_a_name_and_does_not_find_it_fails(
+    v1_finds: bool,
+    lookup: str,
+    result: Result,
+    advice: str | None,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    v1, v2 = AudiencesApi.search_v1, AudiencesApi.search_v2
+
+    async def search_v1(
+        self: AudiencesApi, account: Account, *, name: str | None, page: int
+    ) -> Decided[OffsetPage[AudienceRow]]:
+        if name is None or v1_finds:
+            return await v1(self, account, name=None, page=page)
+        return Success(OffsetPage([], 0))
+
+    async def search_v2(
+        self: AudiencesApi, account: Account, *, name: str | None, cursor: str | None
+    ) -> Decided[CursorPage[AudienceRow]]:
+        if name is None:
+            return await v2(self, account, name=None, cursor=cursor)
+        return Success(CursorPage([], None))
+
+    monkeypatch.setattr(AudiencesApi, "search_v1", search_v1)
+    monkeypatch.setattr(AudiencesApi, "search_v2", search_v2)
+
+    found = await looked_at(world, LIVEINTENT_AUDIENCE_LOOKUP=lookup)
+
+    finding = all_of(Check.LOOKUP, found)[0]
+    assert (finding.subject, finding.result, finding.advice) == ("search_v2", result, advice)
+    assert "does not find an audience by its name" in finding.detail
+
+
+async def test_an_outage_while_names_are_looked_for_is_told(world: World) -> None:
+    world.liveintent.faults.add(Fault(kind=FaultKind.STATUS, status=503, audience=VIP))
+
+    found = await looked_at(world, LIVEINTENT_AUDIENCES=CARTS)
+
+    finding = the(Check.LOOKUP, found)
+    assert (finding.result, finding.subject) == (Result.FAILED, "search_v2")
+
+
+async def test_an_audience_that_is_set_by_its_id_is_looked_at_by_its_id(world: World) -> None:
+    archived = world.liveintent.add_audience("old_ones", status="Archived")
+
+    found = await looked_at(
+        world,
+        LIVEINTENT_AUDIENCES=f"{VIP},{CARTS}",
+        LIVEINTENT_AUDIENCE_IDS=f"{VIP}=900001,{CARTS}=1",
+    )
+    others = await looked_at(
+        world,
+        LIVEINTENT_AUDIENCES="*",
+        LIVEINTENT_AUDIENCE_IDS=f"renamed=900001,gone={archived}",
+    )
+
+    right, unknown = all_of(Check.AUDIENCE, found)
+    assert (right.subject, right.detail) == (VIP, "is there, with id 900001")
+    assert unknown.result is Result.FAILED
+    assert "LIVEINTENT_URL knows no audience 1" in unknown.detail
+    _, renamed, gone = all_of(Check.AUDIENCE, others)
+    assert renamed.result is Result.WARNING
+    assert renamed.detail == f"is set to 900001, whose name is {VIP}; it is used"
+    assert gone.detail.startswith("is archived")
 
 
 async def test_a_registry_that_asks_for_credentials_gets_ours(world: World) -> None:

@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -62,6 +63,38 @@ async def test_it_serves_until_a_signal_and_then_exits_with_0(sign: signal.Signa
 
     assert process.returncode == 0
     assert errors == b""
+
+
+async def test_a_scenario_goes_wrong_as_written_and_says_so(tmp_path: Path) -> None:
+    scenario = tmp_path / "faults.toml"
+    text = (
+        '[[fault]]\nkind = "status"\noperation = "list"\nstatus = 429\nafter_calls = 1\ntimes = 1\n'
+    )
+    await asyncio.to_thread(scenario.write_text, text)
+    async with started("--faults", str(scenario)) as process:
+        said = await announcement(process)
+        token = {"Authorization": f"Bearer {said['token']}"}
+        async with aiohttp.ClientSession(headers=token) as session:
+            answers = [(await session.get(f"{said['url']}/audiences")).status for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(SECONDS):
+            _, errors = await process.communicate()
+
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert answers == [200, 429, 200]
+    assert [line["event"] for line in lines] == ["A fault is set.", "A call meets a fault."]
+    assert lines[1]["met_by"] == "list"
+    assert all((line["kind"], line["status"]) == ("status", 429) for line in lines)
+
+
+async def test_a_scenario_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    scenario = tmp_path / "faults.toml"
+    await asyncio.to_thread(scenario.write_text, '[[fault]]\nkind = "quake"\ntimes = 0\n')
+    async with started("--faults", str(scenario)) as process, asyncio.timeout(SECONDS):
+        out, errors = await process.communicate()
+
+    assert (process.returncode, out) == (2, b"")
+    assert b"fault 1: kind must be" in errors
 
 
 async def test_what_it_says_to_set_are_settings_the_service_takes() -> None:

@@ -177,7 +177,9 @@ _OPERATIONS: Final[Mapping[Action, tuple[Operation, ...]]] = MappingProxyType(
         Action.RATE_LIMIT: _BUT_CREATE,
         Action.STORAGE_FAILURES: _STORE,
         Action.SLOWNESS: tuple(Operation),
-        Action.REFUSED_TOKEN: tuple(each for each in Operation if each is not Operation.STORE),
+        Action.REFUSED_TOKEN: tuple(
+            each for each in Operation if each not in (Operation.STORE, Operation.COLLECT)
+        ),
         Action.UPLOAD_ERROR: _STORE,
         Action.LATE_UPLOADS: _STORE,
         Action.STUCK_UPLOADS: _STORE,

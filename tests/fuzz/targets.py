@@ -68,6 +68,8 @@ class Target:
             return f"rejected {reading.rejected.reason}: {_kind(reading.rejected)}"
         if reading.changes or reading.withheld:
             return "changes"
+        if any(each.identifiers for each in reading.withdrawals):
+            return "withdrawal"
         if reading.ignored:
             return f"ignored {sorted(reading.ignored, key=list(IgnoreReason).index)[0]}"
         raise AssertionError("a record without an outcome")

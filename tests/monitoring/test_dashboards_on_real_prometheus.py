@@ -26,6 +26,15 @@ PASSING_FAULTS = (
 )
 MAY_BE_EMPTY = {
     ("Replay", "{{replay_id}}"): "there is a series for each replay under way, and here is none",
+    **dict.fromkeys(
+        [
+            ("Direct calls by outcome", "{{sink}} {{outcome}}"),
+            ("Direct calls under way", "waiting: {{sink}}"),
+            ("Direct calls under way", "in flight: {{sink}}"),
+            ("Slowest direct calls", "{{sink}}"),
+        ],
+        "direct calls are off by default, and off they have no series",
+    ),
 }
 
 

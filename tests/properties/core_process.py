@@ -23,7 +23,14 @@ from consumer.segment.event_decoder import EventDecoder
 from tests.properties.segment_log import CONSENT
 from tests.properties.virtual_loop import VirtualLoop
 from tests.segment_events import a_policy
-from tests.unit.delivery.parts import PARTITIONS, Flight, Parts, delivering, settled
+from tests.unit.delivery.parts import (
+    PARTITIONS,
+    Flight,
+    Parts,
+    delivering,
+    settled,
+    withdrawing,
+)
 
 T = TypeVar("T")
 
@@ -87,6 +94,7 @@ class Process:
                 policy=a_policy(*audiences, consent_categories=[CONSENT]),
                 ledger=parts.ledger,
                 delivery=parts.delivery,
+                withdrawing=withdrawing(parts, *audiences),
                 refusals=parts.refusals,
                 budget=AMPLE,
                 liveintent_blocked=lambda: None,

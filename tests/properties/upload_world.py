@@ -316,7 +316,10 @@ class World:
         ]
         # One that was found again as an Error may be sent again for that.
         lost = sum(file.is_lost and file.certain for file in files)
-        errors = sum(not file.was_lost and file.life.end == "Error" for file in files)
+        now = self.time.seconds
+        errors = sum(
+            not file.was_lost and file.life.end == "Error" and file.has_ended(now) for file in files
+        )
         # An Error of one whose storing was never confirmed passes for an Error of the one sent in its place.
         mistaken = sum(not file.certain and file.life.end == "Error" for file in files)
         if lost > 1 + mistaken:

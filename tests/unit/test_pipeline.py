@@ -22,7 +22,14 @@ from consumer.segment.framing import SchemaRef
 from consumer.segment.schemas import LoadedSchema, RefusedSchema, Schemas, UnknownSchema
 from tests.builders import a_record
 from tests.segment_events import Fields, a_policy, an_identify
-from tests.unit.delivery.parts import PARTITIONS, Parts, delivering, settled, until
+from tests.unit.delivery.parts import (
+    PARTITIONS,
+    Parts,
+    delivering,
+    settled,
+    until,
+    withdrawing,
+)
 
 AMPLE = MemoryBudget(high_bytes=10**9, low_bytes=10**9)
 
@@ -67,6 +74,7 @@ async def piping(
             policy=a_policy(consent_categories=(consent,) if consent else ()),
             ledger=parts.ledger,
             delivery=parts.delivery,
+            withdrawing=withdrawing(parts),
             refusals=parts.refusals,
             budget=budget,
             liveintent_blocked=blocked,

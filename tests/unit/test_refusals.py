@@ -165,3 +165,13 @@ async def test_each_reason_is_remembered_with_how_often_and_when_it_was_last_met
         assert (first.count, second.count) == (1, 2)
         assert second.last_at >= first.last_at
         assert parts.refusals.recent.keys() == {RejectReason.UNDECODABLE}
+
+
+async def test_deletions_nobody_can_follow_stop_no_process_however_many() -> None:
+    unusable = Rejected(RejectReason.UNUSABLE_DELETION, "no email")
+    async with delivering(limit=DeadLetterLimit(2, 600.0)) as parts:
+        for offset in range(10):
+            parts.refusals.refuse(parts.entry(offset=offset), unusable, stage="rules")
+        await until(lambda: parts.ledger.books.pending == 0)
+
+        assert parts.ledger.books.dead_lettered == {RejectReason.UNUSABLE_DELETION: 10}

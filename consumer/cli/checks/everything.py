@@ -7,9 +7,11 @@ from typing import TypeVar
 from consumer.cli.checks.findings import Check, Finding, Result, ok, warning
 from consumer.cli.checks.kafka import kafka_findings
 from consumer.cli.checks.liveintent import look_at_liveintent
+from consumer.cli.checks.lookups import lookup_findings
+from consumer.cli.checks.privacy import privacy_findings
 from consumer.cli.checks.schemas import schema_findings
 from consumer.cli.checks.uploads import upload_findings
-from consumer.liveintent.policies import Spelling
+from consumer.service.from_settings import spelling
 from consumer.settings import Settings
 
 T = TypeVar("T")
@@ -27,6 +29,9 @@ async def findings(settings: Settings, *, seconds: float, live: bool) -> AsyncIt
         yield finding
     async for finding in liveintent_findings(settings, seconds=seconds, live=live):
         yield finding
+    if live:
+        async for finding in privacy_findings(settings, seconds=seconds):
+            yield finding
 
 
 async def liveintent_findings(
@@ -37,22 +42,18 @@ async def liveintent_findings(
         reached = await look.reach()
         yield reached
         if reached.result is Result.FAILED:
-            for check in (Check.AUDIENCE, *([Check.UPLOAD] if live else ())):
+            for check in (Check.AUDIENCE, *((Check.LOOKUP, Check.UPLOAD) if live else ())):
                 yield warning(check, "not looked at, after this failure")
             return
         async for finding in look.audiences():
             yield finding
         if live:
-            async for finding in upload_findings(look, _spelling(settings)):
+            async for finding in lookup_findings(look):
                 yield finding
-
-
-def _spelling(settings: Settings) -> Spelling:
-    return Spelling(
-        action_add=settings.liveintent_action_add,
-        action_remove=settings.liveintent_action_remove,
-        upload_name_prefix=settings.upload_name_prefix,
-    )
+            async for finding in upload_findings(
+                look, spelling(settings), frozenset(settings.liveintent_identifier_types)
+            ):
+                yield finding
 
 
 async def _in_threads(blocking: Iterator[T]) -> AsyncIterator[T]:

@@ -26,7 +26,9 @@ class Check(StrEnum):
     SCHEMAS = "schemas"
     LIVEINTENT = "liveintent"
     AUDIENCE = "audience"
+    LOOKUP = "lookup"
     UPLOAD = "upload"
+    PRIVACY = "privacy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from consumer.audience.membership import AudienceKey
 from consumer.choices import AudienceLookup
 from consumer.cli.checks.findings import Check, Finding, failed, ok, warning
 from consumer.cli.checks.liveintent_trouble import once, trouble_finding
+from consumer.liveintent.audience_by_id import judged_by_id
 from consumer.liveintent.audience_lookup import AudienceFinder, Unreadable
 from consumer.liveintent.audience_prospects import Foretold, Prospect, foretell
 from consumer.liveintent.audiences_api import AudiencesApi
@@ -50,16 +52,21 @@ class LiveIntentLook:
         )
         self._finder = AudienceFinder(api, self._account, start=self._policy.audience_lookup)
 
+    @property
+    def lookup(self) -> AudienceLookup:
+        """The way of looking for audiences that is set."""
+        return self._policy.audience_lookup
+
     async def reach(self) -> Finding:
         """Whether LiveIntent answers, accepts our token, and lets us look for audiences."""
-        lookup = self._policy.audience_lookup
-        first = await once(self._first_page(lookup), seconds=self.seconds)
+        lookup = self.lookup
+        first = await once(self.first_page(lookup), seconds=self.seconds)
         if isinstance(first, RetryLater | Unauthorised):
             return trouble_finding(Check.LIVEINTENT, first)
         if isinstance(first, Success):
             return ok(Check.LIVEINTENT, "answers, and accepts our API key")
         refused = f"LiveIntent refuses {lookup}: {first}"
-        second = await once(self._first_page(AudienceLookup.LIST), seconds=self.seconds)
+        second = await once(self.first_page(AudienceLookup.LIST), seconds=self.seconds)
         if isinstance(second, Success) and lookup is not AudienceLookup.LIST:
             return warning(
                 Check.LIVEINTENT,
@@ -74,7 +81,8 @@ class LiveIntentLook:
 
     async def audiences(self) -> AsyncIterator[Finding]:
         """What would become of each audience that is listed; those in use are noted in `in_use`."""
-        listed = [name for name in self._settings.liveintent_audiences if name != EVERY_AUDIENCE]
+        keys = dict.fromkeys((*self._settings.liveintent_audiences, *self._policy.audience_ids))
+        named = [AudienceKey(key) for key in keys if key != EVERY_AUDIENCE]
         if not self._settings.liveintent_audiences:
             yield warning(
                 Check.AUDIENCE,
@@ -83,28 +91,75 @@ class LiveIntentLook:
             )
         if self._settings.serves_every_audience:
             yield ok(Check.AUDIENCE, "every Engage audience is served, as its first event comes")
-        for number, key in enumerate(listed):
+        for number, key in enumerate(named):
             name = self._policy.name_prefix + key
-            rows = await once(self._finder.find(name), seconds=self.seconds)
-            if isinstance(rows, RetryLater | Unauthorised):
-                yield trouble_finding(Check.AUDIENCE, rows, subject=name)
-                if left := len(listed) - number - 1:
+            audience = self._policy.audience_ids.get(key)
+            finding = await (
+                self._by_name(name)
+                if audience is None
+                else self._by_id(key, AudienceId(audience), expected=name)
+            )
+            if isinstance(finding, RetryLater | Unauthorised):
+                yield trouble_finding(Check.AUDIENCE, finding, subject=name)
+                if left := len(named) - number - 1:
                     yield warning(Check.AUDIENCE, f"{left} more not looked at, after this failure")
                 return
-            if isinstance(rows, Unreadable):
-                yield failed(Check.AUDIENCE, rows.detail, subject=name, advice=_UNREADABLE_ADVICE)
-                continue
-            foretold = foretell(rows, self._policy)
-            if foretold.prospect is Prospect.USE and foretold.audience is not None:
-                self.in_use.append(NamedAudience(name, foretold.audience))
-            yield audience_finding(name, foretold)
+            yield finding
 
-    async def _first_page(self, lookup: AudienceLookup) -> _Page:
+    async def _by_name(self, name: str) -> Finding | RetryLater | Unauthorised:
+        rows = await once(self._finder.find(name), seconds=self.seconds)
+        if isinstance(rows, RetryLater | Unauthorised):
+            return rows
+        if isinstance(rows, Unreadable):
+            return failed(Check.AUDIENCE, rows.detail, subject=name, advice=_UNREADABLE_ADVICE)
+        foretold = foretell(rows, self._policy)
+        if foretold.prospect is Prospect.USE and foretold.audience is not None:
+            self.in_use.append(NamedAudience(name, foretold.audience))
+        return audience_finding(name, foretold)
+
+    async def _by_id(
+        self, key: AudienceKey, audience: AudienceId, *, expected: str
+    ) -> Finding | RetryLater | Unauthorised:
+        outcome = await once(self.api.get(audience), seconds=self.seconds)
+        if isinstance(outcome, RetryLater | Unauthorised):
+            return outcome
+        row = judged_by_id(outcome, key, audience, account=self._account)
+        if not isinstance(row, AudienceRow):
+            return failed(
+                Check.AUDIENCE, row.detail, subject=key, advice="Correct LIVEINTENT_AUDIENCE_IDS."
+            )
+        foretold = foretell([row], self._policy)
+        if foretold.prospect is Prospect.USE:
+            self.in_use.append(NamedAudience(row.name, row.id))
+            if row.name != expected:
+                return warning(
+                    Check.AUDIENCE,
+                    f"is set to {row.id}, whose name is {row.name}; it is used",
+                    subject=key,
+                    advice="Make sure it is the one you mean: ids of staging and production look alike.",
+                )
+        return audience_finding(key, foretold)
+
+    async def any_audience(self) -> AudienceRow | RetryLater | Unauthorised | None:
+        """An audience of our account and provider that can be listed; None when there is none on the first page."""
+        page = await once(self.first_page(self.lookup), seconds=self.seconds)
+        if isinstance(page, RetryLater | Unauthorised):
+            return page
+        if not isinstance(page, Success):
+            return None
+        ours = (row for row in page.value.items if self._is_ours(row))
+        return next(ours, None)
+
+    def _is_ours(self, row: AudienceRow) -> bool:
+        return Account(row.account_id, row.data_provider_id) == self._account
+
+    async def first_page(self, lookup: AudienceLookup, *, name: str | None = None) -> _Page:
+        """The first page of the audiences of this name, or (None, and in the list) of all."""
         match lookup:
             case AudienceLookup.SEARCH_V2:
-                return await self.api.search_v2(self._account, name=None, cursor=None)
+                return await self.api.search_v2(self._account, name=name, cursor=None)
             case AudienceLookup.SEARCH_V1:
-                return await self.api.search_v1(self._account, name=None, page=1)
+                return await self.api.search_v1(self._account, name=name, page=1)
             case AudienceLookup.LIST:
                 return await self.api.list_audiences(page=1)
 

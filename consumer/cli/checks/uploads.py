@@ -1,6 +1,6 @@
 """What LiveIntent lets an upload say: URLs are asked for, and never used."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from consumer.audience.membership import Action, IdentifierType
 from consumer.cli.checks.findings import Check, Finding, failed, ok, warning
@@ -19,11 +19,13 @@ _SETTINGS: Mapping[Action, str] = {
 }
 
 
-async def upload_findings(look: LiveIntentLook, spelling: Spelling) -> AsyncIterator[Finding]:
+async def upload_findings(
+    look: LiveIntentLook, spelling: Spelling, sent: Collection[IdentifierType]
+) -> AsyncIterator[Finding]:
     """Ask for a URL for each action and identifier type, on the first audience in use. Nothing is uploaded.
 
     LiveIntent publishes neither the words for an upload's action nor whether an unused URL leaves a trace in its list
-    of uploads.
+    of uploads. `sent` are the types that are set to be sent; of the others it is told how LiveIntent stands to them.
     """
     if not look.in_use:
         yield warning(
@@ -44,7 +46,11 @@ async def upload_findings(look: LiveIntentLook, spelling: Spelling) -> AsyncIter
                 return
         advice = await _advice(mint, action, word, minted)
         for kind, outcome in minted.items():
-            yield _finding(outcome, f"{word} {kind}", look.in_use[0], advice=advice)
+            what, audience = f"{word} {kind}", look.in_use[0]
+            if kind in sent:
+                yield _finding(outcome, what, audience, setting=_SETTINGS[action], advice=advice)
+            else:
+                yield _finding_of_unsent(outcome, what)
 
 
 class _Mint:
@@ -74,9 +80,10 @@ async def _advice(
     if not refused:
         return None
     if len(refused) < len(minted):
+        accepted = ",".join(kind for kind in minted if kind not in refused)
         return (
             "Identifiers of this type would go to the dead-letter topic. Ask your LiveIntent contact to allow them "
-            "for your account."
+            f"for your account, or leave them out: LIVEINTENT_IDENTIFIER_TYPES={accepted}."
         )
     other = word.upper() if word.islower() else word.lower()
     if isinstance(await mint(other, refused[0]), Success):
@@ -88,13 +95,23 @@ async def _advice(
 
 
 def _finding(
-    outcome: _Minted, subject: str, audience: NamedAudience, *, advice: str | None
+    outcome: _Minted, subject: str, audience: NamedAudience, *, setting: str, advice: str | None
 ) -> Finding:
     if isinstance(outcome, Success):
-        return ok(Check.UPLOAD, f"accepted, on audience {audience.name}", subject=subject)
+        detail = f"accepted, on audience {audience.name} ({setting})"
+        return ok(Check.UPLOAD, detail, subject=subject)
     return failed(
         Check.UPLOAD,
         f"refused, on audience {audience.name}: {outcome}",
         subject=subject,
         advice=advice,
+    )
+
+
+def _finding_of_unsent(outcome: _Minted, subject: str) -> Finding:
+    told = "accepted" if isinstance(outcome, Success) else "refused"
+    return ok(
+        Check.UPLOAD,
+        f"{told}; not sent, as LIVEINTENT_IDENTIFIER_TYPES leaves it out",
+        subject=subject,
     )

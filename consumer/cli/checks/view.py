@@ -20,7 +20,9 @@ _TITLES: Mapping[Check, str] = {
     Check.SCHEMAS: "Schemas",
     Check.LIVEINTENT: "LiveIntent",
     Check.AUDIENCE: "Audience",
+    Check.LOOKUP: "Lookup",
     Check.UPLOAD: "Upload",
+    Check.PRIVACY: "Privacy",
 }
 _GLYPHS: Mapping[Result, str] = {Result.OK: "✔", Result.WARNING: "!", Result.FAILED: "✘"}
 _STYLES: Mapping[Result, str] = {

@@ -76,6 +76,7 @@ def compile_mapping(
         ("messageId", first_of(call.message_id.paths)),
         ("type", _name(call.type)),
         ("event", _name(call.event)),
+        ("name", _name(call.name)),
         ("timestamp", _time(call.timestamp)),
         ("receivedAt", _time(call.received_at)),
     ]

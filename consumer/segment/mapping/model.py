@@ -112,6 +112,10 @@ class Call(_Table):
     event: Annotated[NameSource, BeforeValidator(_from)] = NameSource.model_validate(
         {"from": "event"}
     )
+    name: Annotated[NameSource, BeforeValidator(_from)] = NameSource.model_validate(
+        {"from": "name"}
+    )
+    """What a page or a screen is called."""
     timestamp: Annotated[TimeSource, BeforeValidator(_from)] = TimeSource.model_validate(
         {"from": "timestamp"}
     )

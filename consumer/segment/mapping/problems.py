@@ -1,11 +1,13 @@
-"""From what is wrong with a mapping to sentences for whoever wrote it."""
+"""From what is wrong with a mapping, or another table of ours, to sentences for whoever wrote it."""
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
-from consumer.segment.mapping.model import Booleans, EventMapping
+from consumer.segment.mapping.model import EventMapping
 
 _SHOWN_CHARACTERS = 40
 _EXPECTED = {
@@ -19,17 +21,20 @@ _EXPECTED = {
 }
 
 
-def problems_of(error: ValidationError) -> list[str]:
-    """One sentence for each thing that is wrong, in the order of the mapping's parts."""
+def problems_of(
+    error: ValidationError, table: type[BaseModel] = EventMapping, kind: str = "a mapping"
+) -> list[str]:
+    """One sentence for each thing that is wrong, in the order of the table's parts. `kind` is what people call it."""
     found = error.errors(include_url=False, include_input=True)
-    order = [field.alias or name for name, field in EventMapping.model_fields.items()]
+    order = _fields_of(table)
 
     def place(each: Mapping[str, object]) -> int:
         location = each["loc"]
         first = location[0] if isinstance(location, tuple) and location else None
         return order.index(str(first)) if first in order else len(order)
 
-    sentences = [_sentence(each) for each in sorted(found, key=place) if not _follows(each)]
+    say = partial(_sentence, table=table, kind_of_table=kind)
+    sentences = [say(each) for each in sorted(found, key=place) if not _follows(each)]
     return list(dict.fromkeys(sentences))
 
 
@@ -38,14 +43,14 @@ def _follows(problem: Mapping[str, object]) -> bool:
     return problem["type"] == "too_short" and bool(problem.get("input"))
 
 
-def _sentence(problem: Mapping[str, object]) -> str:
+def _sentence(problem: Mapping[str, object], table: type[BaseModel], kind_of_table: str) -> str:
     location = problem["loc"]
     steps = location if isinstance(location, tuple) else ()
     name = ".".join(str(step) for step in steps if isinstance(step, str) and step != "[key]")
     kind, context = str(problem["type"]), problem.get("ctx")
     details = context if isinstance(context, Mapping) else {}
     if kind == "extra_forbidden":
-        return f"{name} is nothing a mapping has{_near(steps)}"
+        return f"{name} is nothing {kind_of_table} has{_near(table, steps)}"
     if kind == "missing":
         return f"{name} is required."
     if kind == "value_error":
@@ -62,19 +67,26 @@ def _quoted(problem: Mapping[str, object]) -> str:
     return f"not {shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + '...'}"
 
 
-def _near(steps: Iterable[object]) -> str:
+def _near(table: type[BaseModel], steps: Iterable[object]) -> str:
     *above, last = (str(step) for step in steps)
-    near = difflib.get_close_matches(last, _names_in(above), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(last, _names_in(table, above), n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else "."
 
 
-def _names_in(above: Iterable[str]) -> list[str]:
+def _names_in(table: type[BaseModel], above: Iterable[str]) -> list[str]:
     """What the table at this place may hold."""
-    table: type[BaseModel] = EventMapping
     for step in above:
-        fields = {info.alias or name: info for name, info in table.model_fields.items()}
-        if step not in fields:
-            return []
-        default = fields[step].get_default()
-        table = type(default) if isinstance(default, BaseModel) else Booleans
+        fields = {info.alias or name: info.annotation for name, info in table.model_fields.items()}
+        if step in fields:  # else it is the key of a table of tables
+            table = _table_in(fields[step]) or table
+    return _fields_of(table)
+
+
+def _fields_of(table: type[BaseModel]) -> list[str]:
     return [info.alias or name for name, info in table.model_fields.items()]
+
+
+def _table_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_table_in, get_args(annotation))), None)

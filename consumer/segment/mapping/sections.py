@@ -59,6 +59,7 @@ def taken_columns(mapping: EventMapping) -> frozenset[str]:
     """The top-level names that a path of the mapping begins with: no member of what `columns` gathers."""
     call = mapping.call
     paths = [*call.message_id.paths, *call.type.paths, *call.event.paths]
+    # Not call.name: only pages and screens have one, and the same column may be a trait or a property of other calls.
     paths += [*call.timestamp.paths, *call.received_at.paths]
     for name in SECTIONS:
         paths += section_paths(mapping, name)

@@ -10,6 +10,7 @@ import structlog
 import typer
 from typer.testing import CliRunner, Result
 
+from consumer.audience.membership import AudienceKey
 from consumer.choices import EmailHash
 from consumer.cli.event_values import EventValue
 from consumer.cli.explain import explain
@@ -371,3 +372,65 @@ def test_bare_avro_is_explained_whatever_bytes_it_begins_and_ends_with(
         "changes",
         "changes",
     ]
+
+
+def a_deletion(**fields: object) -> Fields:
+    return a_plain_call("delete", **{"context": [], "integrations": [], **fields})
+
+
+def deletion_policy(
+    *audiences: str, every_audience: bool = False, categories: frozenset[str] = frozenset()
+) -> MembershipPolicy:
+    return MembershipPolicy(
+        audiences=frozenset(AudienceKey(name) for name in audiences),
+        every_audience=every_audience,
+        consent_categories=categories,
+    )
+
+
+def test_a_deletion_shows_every_audience_its_person_would_leave() -> None:
+    policy = deletion_policy(KEY, every_audience=True)
+    event = a_deletion(traits={"email": EMAIL})
+
+    told = json.loads(as_json_line(explained(event, policy)))
+    text = str(as_text(explained(event, policy)))
+
+    assert told["outcome"] == "changes"
+    assert [(each["audience"], each["action"]) for each in told["changes"]] == [
+        (KEY, "remove"),
+        ("*", "remove"),
+    ]
+    assert told["changes"][0]["identifiers"] == {"EMAIL_HASH": list(hashes_of(EMAIL))}
+    assert "Segment asks to erase this user." in text
+    assert "remove from every other audience the service has met since its start: EMAIL" in text
+
+
+def test_a_deletion_of_a_user_id_alone_says_what_is_missing() -> None:
+    explanation = explained(a_deletion())
+
+    assert (explanation.verdict, explanation.reason) == (Verdict.IGNORED, IgnoreReason.DELETION)
+    assert "no email, hash or advertising id" in str(as_text(explanation))
+
+
+def test_a_deletion_that_a_strict_service_cannot_follow_is_rejected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SEGMENT_DELETIONS", "strict")
+    (told,) = objects(run("--json", stdin=json.dumps(a_deletion())))
+
+    assert (told["outcome"], told["reason"]) == ("rejected", "unusable_deletion")
+
+
+def test_a_deletion_without_any_audience_to_leave_is_ignored() -> None:
+    explanation = explained(a_deletion(traits={"email": EMAIL}), deletion_policy())
+
+    assert (explanation.verdict, explanation.reason) == (Verdict.IGNORED, IgnoreReason.DELETION)
+
+
+def test_consent_that_is_taken_back_shows_whom_it_removes() -> None:
+    context = {"consent": {"categoryPreferences": {}}, "traits": {"email": EMAIL}}
+    event = a_plain_call("track", event="Segment Consent Preference Updated", context=context)
+    explanation = explained(event, deletion_policy(KEY, categories=frozenset({"Advertising"})))
+
+    assert explanation.verdict is Verdict.CHANGES
+    assert "The person took back consent" in str(as_text(explanation))

@@ -18,9 +18,11 @@ from consumer.delivery import Delivery
 from consumer.kafka.dead_letters import DeadLetterLimit
 from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
 from consumer.liveintent.uploader import Activity, SendResult, Uploader
+from consumer.privacy_delivery import PrivacyDelivery
 from consumer.record import KafkaRecord, Rejected
 from consumer.refusals import Refusals
 from consumer.telemetry.metrics import Metrics
+from consumer.withdrawing import Withdrawing
 from tests.builders import a_record
 
 PARTITIONS = (PartitionId("events", 0), PartitionId("events", 1))
@@ -113,6 +115,16 @@ class Parts:
         """The so-manieth batch, once it is under way."""
         await until(lambda: len(self.uploader.flights) >= number)
         return self.uploader.flights[number - 1]
+
+
+def withdrawing(
+    parts: Parts, *audiences: str, privacy: PrivacyDelivery | None = None
+) -> Withdrawing:
+    """What follows withdrawals, with these audiences listed."""
+    listed = [AudienceKey(name) for name in audiences]
+    return Withdrawing(
+        audiences=listed, delivery=parts.delivery, privacy=privacy, metrics=parts.metrics
+    )
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 5.0) -> None:

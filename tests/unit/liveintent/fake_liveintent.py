@@ -64,6 +64,7 @@ class FakeLiveIntent:
     files: list[StoredFile] = field(default_factory=list)
     creates: deque[OutcomeUnknown | Refused] = field(default_factory=deque)
     activations: deque[OutcomeUnknown | Refused] = field(default_factory=deque)
+    gets: deque[Refused] = field(default_factory=deque)
     mints: deque[Decided[SignedUrl]] = field(default_factory=deque)
     stores: deque[Outcome[None] | str] = field(default_factory=deque)
     """An outcome, or `stored, then silence`, or `slow` for a URL that grows old."""
@@ -73,6 +74,7 @@ class FakeLiveIntent:
     listings: deque[NotFound | Refused | None] = field(default_factory=deque)
     invalid: int = 0
     uncounted: int = 0
+    duplicates: int = 0
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(900_001))
     foreign: list[UploadEntry] = field(default_factory=list)
 
@@ -135,6 +137,8 @@ class FakeLiveIntent:
 
     async def get(self, audience: AudienceId) -> Decided[AudienceRow]:
         self.calls["get"] += 1
+        if self.gets:
+            return self.gets.popleft()
         for row, _ in self.audiences:
             if row.id == audience:
                 return Success(row)
@@ -215,7 +219,7 @@ class FakeLiveIntent:
             last_update=file.stored_at,
             uploaded=len(file.rows) - self.uncounted,
             invalid=self.invalid,
-            duplicates=0,
+            duplicates=self.duplicates,
         )
 
     def _status(self, file: StoredFile) -> str:

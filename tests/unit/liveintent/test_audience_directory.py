@@ -427,7 +427,7 @@ async def test_a_forgotten_audience_is_looked_up_again() -> None:
 
 async def test_a_configured_id_wins_and_must_be_active() -> None:
     bench = Bench(DirectoryPolicy(audience_ids={KEY: 900_001}))
-    assert "is not an active one" in await bench.refusal()
+    assert "LIVEINTENT_URL knows no audience 900001" in await bench.refusal()
     bench.liveintent.add("another name")
     bench.liveintent.add(KEY)
 
@@ -435,4 +435,75 @@ async def test_a_configured_id_wins_and_must_be_active() -> None:
     assert bench.liveintent.calls == {"get": 2}
     bench.liveintent.set_status(AudienceId(900_001), "Deleted")
     bench.time.seconds += 601
-    assert "is not an active one" in await bench.refusal()
+    assert "was deleted at LiveIntent" in await bench.refusal()
+    assert bench.calls("create") == 0
+
+
+async def test_an_id_of_another_account_or_provider_is_refused_with_a_hint_at_the_other_host() -> (
+    None
+):
+    bench = Bench(DirectoryPolicy(audience_ids={KEY: 900_001}, auto_create=True))
+    bench.liveintent.add(KEY, account=7002)
+
+    refusal = await bench.refusal()
+
+    assert "belongs to account 7002 and data provider 84, not to ours" in refusal
+    assert "staging or production" in refusal
+    assert bench.liveintent.calls == {"get": 1}
+
+
+@pytest.mark.parametrize("policy", list(OnArchived))
+async def test_an_archived_audience_that_is_set_by_its_id_follows_the_policy(
+    policy: OnArchived,
+) -> None:
+    bench = Bench(DirectoryPolicy(audience_ids={KEY: 900_001}, on_archived=policy))
+    row = bench.liveintent.add("another name", status="Archived")
+
+    if policy is OnArchived.FAIL:
+        assert "is archived" in await bench.refusal()
+    else:
+        assert await bench.resolve() == row.id
+    assert bench.calls("activate") == (policy is OnArchived.ACTIVATE)
+    assert bench.calls("search_v2") == 0
+
+
+async def test_an_audience_that_is_set_by_its_id_may_have_any_name_which_is_told_once() -> None:
+    bench = Bench(DirectoryPolicy(audience_ids={KEY: 900_001}, name_prefix="staging_"))
+    row = bench.liveintent.add(KEY)
+
+    with capture_logs() as logs:
+        await bench.resolve()
+        bench.liveintent.audiences = [(replace(row, name="renamed"), 0.0)]
+        bench.time.seconds += 601
+        assert await bench.resolve() == row.id
+
+    assert [(log["log_level"], log["expected_name"]) for log in logs] == [
+        ("warning", f"staging_{KEY}")
+    ]
+
+
+async def test_an_id_liveintent_does_not_tell_of_is_asked_about_again_and_nothing_is_refused() -> (
+    None
+):
+    bench = Bench(DirectoryPolicy(audience_ids={KEY: 900_001}))
+    row = bench.liveintent.add(KEY)
+    bench.liveintent.gets.append(BAD_REQUEST)
+
+    assert await bench.resolve() == row.id
+    assert bench.time.slept == [300.0]
+
+
+async def test_an_audience_that_is_another_ones_by_its_id_is_never_used_by_its_name() -> None:
+    bench = Bench(DirectoryPolicy(audience_ids={AudienceKey("gold"): 900_001}))
+    bench.liveintent.add(KEY)
+
+    assert "is another's by LIVEINTENT_AUDIENCE_IDS" in await bench.refusal()
+    assert bench.calls("create") == 0
+
+
+async def test_a_longer_name_is_a_setting() -> None:
+    key = AudienceKey("j_o_" + 200 * "x")
+    long, short = Bench(DirectoryPolicy(name_max=255)), Bench()
+
+    assert isinstance(await short.resolve(key), AudienceRefused)
+    assert not isinstance(await long.resolve(key), AudienceRefused)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.audience.membership import IdentifierType
-from consumer.liveintent.hash_file import UnsendableRow, hash_file
+from consumer.liveintent.hash_file import ROW_BYTES_MAX, UnsendableRow, hash_file, rows_that_fit
 
 MD5 = hashlib.md5(b"ada@example.com").hexdigest()
 SHA1 = hashlib.sha1(b"ada@example.com").hexdigest()
@@ -82,3 +82,20 @@ def test_all_three_kinds_of_hash_share_a_file() -> None:
 def test_a_file_without_rows_is_an_error() -> None:
     with pytest.raises(UnsendableRow):
         hash_file([], IdentifierType.EMAIL_HASH)
+
+
+@given(
+    st.lists(st.sampled_from([MD5, SHA1, SHA256])),
+    st.integers(1, 12),
+    st.integers(ROW_BYTES_MAX, 700),
+)
+def test_as_many_rows_as_fit_are_in_a_file_and_never_more(
+    rows: list[str], max_rows: int, max_bytes: int
+) -> None:
+    count = rows_that_fit(rows, max_rows=max_rows, max_bytes=max_bytes)
+
+    def fits(more: int) -> bool:
+        return more <= max_rows and sum(len(row) + 1 for row in rows[:more]) <= max_bytes
+
+    assert fits(count)
+    assert count == len(rows) or not fits(count + 1)

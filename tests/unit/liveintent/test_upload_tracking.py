@@ -98,6 +98,21 @@ def test_all_have_ended_when_as_many_as_were_stored_are_listed_and_done() -> Non
     assert all_ended([one, two], twice, list(IdentifierType))
 
 
+def test_a_finished_upload_of_a_size_that_was_never_stored_is_another_replicas() -> None:
+    of_two_or_three = replace(SOUGHT, sizes=frozenset({2, 3}))
+    kinds = list(IdentifierType)
+
+    for uploaded, is_ours in [(1, False), (2, True), (3, True), (4, False)]:
+        entry = replace(an_entry(), uploaded=uploaded)
+        assert all_ended([entry], of_two_or_three, kinds) == is_ours
+        assert all_ended([entry], SOUGHT, kinds)
+        assert all_ended([entry], replace(of_two_or_three, sizes=frozenset()), kinds)
+    assert all_ended([replace(an_entry("Error"), uploaded=0)], of_two_or_three, kinds)
+    # Another's that is finished neither counts as ours nor hides that ours is not.
+    others = replace(an_entry(), uploaded=9)
+    assert not all_ended([others, an_entry("Running", second=9)], of_two_or_three, kinds)
+
+
 def test_an_upload_that_was_there_before_ours_is_not_ours() -> None:
     earlier = an_entry(second=1)
 

@@ -9,10 +9,12 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
+from consumer.choices import LetterCase
 from consumer.liveintent.audience_directory import AudienceDirectory, AudienceRefused
 from consumer.liveintent.hash_file import UnsendableRow
 from consumer.liveintent.policies import DirectoryPolicy, Spelling, UploadPolicy, UploadTimes
 from consumer.liveintent.shapes import AudienceId, SignedUrl, UploadEntry
+from consumer.liveintent.upload_counts import UploadCounts
 from consumer.liveintent.upload_outcome import (
     NotFound,
     Refused,
@@ -391,6 +393,21 @@ async def test_what_a_cancelled_batch_stored_is_waited_for_until_it_is_listed() 
     assert late.stored_at >= early.listed_at
 
 
+async def test_another_replicas_upload_of_other_size_is_not_what_a_cancelled_batch_stored() -> None:
+    bench = Bench()
+    bench.liveintent.listing_lag_seconds = 300
+    task = bench.start(Batch({ADD: hashes(2)}))
+    await bench.time.run_until(5)
+    task.cancel()
+    await bench.time.settle()
+    bench.liveintent.foreign.append(replace(_foreign(bench, "Finished"), uploaded=7))
+
+    assert await bench.send(Batch({REMOVE: hashes(2)})) == Finished()
+
+    early, late = bench.liveintent.files
+    assert late.stored_at >= early.listed_at
+
+
 async def test_what_is_never_listed_is_waited_for_only_so_long() -> None:
     bench = Bench()
     bench.liveintent.fates.append("lost")
@@ -534,11 +551,28 @@ async def test_without_a_list_of_earlier_uploads_the_file_is_sent_all_the_same_b
     bench = Bench()
     bench.liveintent.listings.extend([BAD_REQUEST] * 20)
 
-    sending = bench.start(Batch({ADD: hashes(2)}))
-    await bench.time.run_until(800)
-    assert bench.liveintent.files == []
+    with capture_logs() as logs:
+        sending = bench.start(Batch({ADD: hashes(2)}))
+        await bench.time.run_until(800)
+        assert bench.liveintent.files == []
 
-    assert await bench.time.run(_result(sending)) == Finished()
+        assert await bench.time.run(_result(sending)) == Finished()
+
+    told = [line for line in logs if line["event"].startswith("LiveIntent does not list what was")]
+    assert len(told) == 1
+
+
+async def test_a_list_that_is_refused_again_after_it_was_read_is_told_again() -> None:
+    bench = Bench()
+
+    with capture_logs() as logs:
+        for _ in range(2):
+            bench.liveintent.listings.append(BAD_REQUEST)
+            bench.uploader.look_again()
+            await bench.send(Batch({ADD: hashes(2)}))
+
+    told = [line for line in logs if line["event"].startswith("LiveIntent does not list what was")]
+    assert len(told) == 2
 
 
 async def test_polls_come_ever_more_rarely() -> None:
@@ -636,6 +670,57 @@ async def test_rows_liveintent_calls_invalid_are_counted_and_told() -> None:
 
     assert bench.metric("upload_invalid_rows_total", identifier_type="EMAIL_HASH") == 1
     assert [line["invalid"] for line in logs if line["log_level"] == "warning"] == [1]
+
+
+async def test_duplicates_and_rows_in_none_of_the_counts_are_counted_and_shown() -> None:
+    bench = Bench()
+    bench.liveintent.uncounted, bench.liveintent.duplicates = 2, 1
+    bench.liveintent.invalid = 0
+
+    with capture_logs() as logs:
+        task = bench.start(Batch({ADD: hashes(5)}))
+        # Its number of rows is not ours: it is taken for another's, and sent again, before we learn better.
+        await bench.time.run(_result(task))
+
+    assert bench.metric("upload_duplicate_rows_total", identifier_type="EMAIL_HASH") == 1
+    assert bench.metric("upload_missing_rows_total", identifier_type="EMAIL_HASH") == 1
+    counted = bench.uploader.counted[KEY]
+    assert (counted.counts, counted.action) == (UploadCounts(5, 3, 0, 1), Action.ADD)
+    told = [line for line in logs if line["event"].startswith("LiveIntent's counts")]
+    assert [(line["rows"], line["uploaded"], line["duplicates"]) for line in told] == [(5, 3, 1)]
+
+
+async def test_counts_that_are_ours_are_shown_and_nothing_is_said() -> None:
+    bench = Bench()
+
+    with capture_logs() as logs:
+        await bench.send(Batch({ADD: hashes(2)}))
+
+    assert bench.uploader.counted[KEY].counts == UploadCounts(2, 2, 0, 0)
+    assert bench.metric("upload_missing_rows_total", identifier_type="EMAIL_HASH") == 0
+    assert not [line for line in logs if line["log_level"] == "warning"]
+
+
+async def test_a_file_holds_at_most_so_many_bytes_and_the_flush_is_one() -> None:
+    bench = Bench(policy=UploadPolicy(max_bytes_per_upload=150))
+    rows = [*hashes(3), "0" * 32, "1" * 32, "2" * 40]
+
+    assert await bench.send(Batch({ADD: rows})) == Finished()
+
+    files = bench.liveintent.files
+    assert [len(file.rows) for file in files] == [2, 3, 1]
+    assert max(sum(len(row) + 1 for row in file.rows) for file in files) <= 150
+    assert [row for file in files for row in file.rows] == rows
+    assert len(bench.stored) == 1
+
+
+async def test_device_ids_are_written_as_it_is_set() -> None:
+    spelling = Spelling(device_cases={IdentifierType.AAID: LetterCase.UPPER})
+    bench = Bench(policy=UploadPolicy(spelling=spelling))
+
+    await bench.send(Batch({ADD_DEVICES: [_device()]}))
+
+    assert [file.rows for file in bench.liveintent.files] == [[_device().upper()]]
 
 
 async def test_upload_names_are_unique_text_files_that_name_nobody() -> None:

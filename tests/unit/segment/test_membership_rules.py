@@ -255,7 +255,6 @@ def test_a_refused_addition_to_an_unusable_key_is_not_withheld_either() -> None:
         ("group", True, IgnoreReason.GROUP_LEVEL),
         ("alias", False, IgnoreReason.UNSUPPORTED_TYPE),
         ("alias", True, IgnoreReason.UNSUPPORTED_TYPE),
-        ("delete", False, IgnoreReason.DELETION),
     ],
 )
 def test_other_calls_change_no_membership(

@@ -109,3 +109,17 @@ def test_structures_are_searched_and_odd_values_become_text() -> None:
     assert line["raw"] == "[16 bytes]"
     assert line["error"] == MASK
     assert (line["none"], line["flag"], line["share"]) == (None, True, 0.5)
+
+
+def test_the_number_of_a_privacy_request_is_shown_and_nothing_else_under_its_name() -> None:
+    number, email = "8f0894ff-624c-453e-ad5c-08cb5a8963fc", "jane@example.com"
+
+    def shown(value: str) -> object:
+        return redact(None, "info", {"transaction_id": value})["transaction_id"]
+
+    assert shown(number) == number
+    assert [shown(each) for each in (email, SHA256, f"{number} {email}")] == [
+        MASK,
+        MASK,
+        f"{MASK} {MASK}",
+    ]

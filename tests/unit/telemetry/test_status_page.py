@@ -8,6 +8,7 @@ from consumer.telemetry.status import (
     DeadLetterStatus,
     Hold,
     LaneStatus,
+    LastUploadStatus,
     PartitionStatus,
     Status,
     Verdict,
@@ -172,3 +173,14 @@ def test_any_text_stays_text(text: str) -> None:
     assert page.open == []
     assert page.tags == Page(status_page(replace(a_busy_status(), instance="x"))).tags
     assert f"not ready: {' '.join(text.split())}".rstrip() in page.text
+
+
+def test_what_liveintent_made_of_an_audiences_last_file_is_shown_when_rows_are_lost() -> None:
+    def text(invalid: int, missing: int) -> str:
+        last = LastUploadStatus("add", "EMAIL_HASH", 1200, 1100, invalid, 0, missing, 5.0)
+        return Page(
+            status_page(replace(a_busy_status(), lanes=(LaneStatus("vip", last_upload=last),)))
+        ).text
+
+    assert "last file: 1,200 rows, 90 invalid, 10 not counted" in text(90, 10)
+    assert "last file" not in text(0, 0)

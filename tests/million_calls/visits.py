@@ -1,0 +1,75 @@
+"""Visits and orders made fast: one template of an event, and a visitor of its own for each."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import orjson
+from confluent_kafka import Producer
+
+from consumer.choices import DirectCallSink
+
+_NUMBER, _HASH = b"@the number@", b"@the hash@"
+_FLUSH_SECONDS = 30
+
+
+class Visits:
+    """Writes events of this moment to a topic, so many at a time."""
+
+    def __init__(self, bootstrap_servers: str, topic: str, *, sink: DirectCallSink) -> None:
+        self._topic = topic
+        self._template = _page_view() if sink is DirectCallSink.COLLECTOR else _order()
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap_servers, "linger.ms": 20, "batch.size": 200_000}
+        )
+        self.written = 0
+
+    def write(self, count: int) -> None:
+        """Write so many more; they are there when this returns."""
+        for key, value in self._next(count):
+            self._producer.produce(self._topic, value, key)
+            self._producer.poll(0)
+        left = self._producer.flush(_FLUSH_SECONDS)
+        if left:
+            message = f"Kafka did not take {left} records"
+            raise RuntimeError(message)
+        self.written += count
+
+    def _next(self, count: int) -> Iterator[tuple[bytes, bytes]]:
+        template = self._template.replace(b"@now@", _now())
+        for number in range(self.written, self.written + count):
+            name = b"%09d" % number
+            value = template.replace(_NUMBER, name).replace(_HASH, b"%064x" % number)
+            yield b"visitor-" + name, value
+
+
+def _now() -> bytes:
+    return datetime.fromtimestamp(time.time(), UTC).isoformat().encode()
+
+
+def _page_view() -> bytes:
+    number = _NUMBER.decode()
+    return orjson.dumps(
+        {
+            **_anything("page"),
+            "name": f"Page {number}",
+            "properties": {"url": f"https://shop.example/p/{number}"},
+        }
+    )
+
+
+def _order() -> bytes:
+    bought = {"currency": "USD", "revenue": 12.5, "email": _HASH.decode()}
+    return orjson.dumps({**_anything("track"), "event": "Order Completed", "properties": bought})
+
+
+def _anything(call: str) -> dict[str, object]:
+    number = _NUMBER.decode()
+    return {
+        "type": call,
+        "messageId": f"message-{number}",
+        "userId": f"visitor-{number}",
+        "context": {"ip": "203.0.113.7", "userAgent": "Browser/1.0"},
+        "timestamp": "@now@",
+        "receivedAt": "@now@",
+    }
