@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from consumer.audience.membership import AudienceKey
-from consumer.record import Rejected
+from consumer.record import Rejected, RejectReason
 from consumer.segment.event import SegmentEvent, event_from
 from consumer.segment.membership_rules import (
     MembershipPolicy,
@@ -134,6 +134,13 @@ def read(fields: Fields, policy: MembershipPolicy | None = None) -> Reading:
     reading = read_changes(event_of(fields), policy or a_policy(), ORIGIN)
     assert not isinstance(reading, Rejected)
     return reading
+
+
+def rejected_as(fields: Fields, policy: MembershipPolicy | None = None) -> RejectReason:
+    """Why an event is rejected, when it is."""
+    rejected = read_changes(event_of(fields), policy or a_policy(), ORIGIN)
+    assert isinstance(rejected, Rejected)
+    return rejected.reason
 
 
 def _event(**fields: object) -> Fields:

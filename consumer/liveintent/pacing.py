@@ -10,6 +10,7 @@ from consumer.liveintent.gate import Held
 from consumer.liveintent.turns import Line, Ticket, Turns
 
 _BURST_SECONDS = 0.1
+_WHOLE = 1.0 - 1e-6
 
 
 class TokenBucket:
@@ -28,7 +29,8 @@ class TokenBucket:
     def wait_seconds(self, now: float) -> float:
         """How long until one can be taken; 0 when it can be taken now."""
         self._fill(now)
-        missing = max(0.0, 1.0 - self._tokens)
+        # A wait too small to move the clock would be waited for without end.
+        missing = 1.0 - self._tokens if self._tokens < _WHOLE else 0.0
         return max(missing / self._per_second, self._not_before - now, 0.0)
 
     def take(self, now: float) -> None:

@@ -147,24 +147,6 @@ def anonymous_id(randomness: Random) -> str:
     return str(uuid.UUID(int=randomness.getrandbits(128), version=4))
 
 
-def deletion(user_id: str, timestamp_ms: int, randomness: Random) -> Event:
-    """A user deletion: no email, and arrays where other events have objects."""
-    written = iso(timestamp_ms)
-    return {
-        "type": "delete",
-        "channel": "server",
-        "messageId": f"delete-{anonymous_id(randomness)}",
-        "projectId": _PROJECT,
-        "userId": user_id,
-        "context": [],
-        "integrations": [],
-        "receivedAt": written,
-        "sentAt": written,
-        "originalTimestamp": written,
-        "timestamp": written,
-    }
-
-
 @cache
 def _computation_id(key: str, computation_class: str) -> str:
     if computation_class == "journey_step":

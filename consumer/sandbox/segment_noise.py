@@ -204,11 +204,6 @@ def _untracked_phone(source: NoiseSource, at: int) -> _Made:
     return event, reason
 
 
-def _deletion(source: NoiseSource, at: int) -> _Made:
-    event = shapes.deletion(source.stranger().user_id, at, source.randomness)
-    return event, IgnoreReason.DELETION
-
-
 _WEIGHTS: MappingProxyType[Callable[[NoiseSource, int], _Made], int] = MappingProxyType(
     {
         _plain_track: 22,
@@ -226,7 +221,6 @@ _WEIGHTS: MappingProxyType[Callable[[NoiseSource, int], _Made], int] = MappingPr
         _valueless_journey_step: 2,
         _account_group: 2,
         _alias: 1,
-        _deletion: 1,
     }
 )
 _KINDS = tuple(_WEIGHTS), tuple(_WEIGHTS.values())

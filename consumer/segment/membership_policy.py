@@ -33,7 +33,7 @@ class MembershipPolicy:
     """The kinds of identifiers that are sent, to add and to remove alike."""
     removes_old_email: bool = True
     """Remove the address that a call shows to have been a person's before this one."""
-    on_deletion: OnDeletion = OnDeletion.REMOVE
+    on_deletion: OnDeletion = OnDeletion.STRICT
     """What becomes of Segment's deletions."""
     skew_seconds: int = 300
     """How far an event may be dated after Segment received it."""

@@ -47,7 +47,7 @@ WHY_IGNORED: Mapping[IgnoreReason, str] = MappingProxyType(
         IgnoreReason.TOMBSTONE: "It is empty: Kafka's mark for a deleted record.",
         IgnoreReason.DELETION: (
             "It asks to erase a user, and nothing is sent: it carries no email, hash or advertising id to find the person by "
-            "(SEGMENT_DELETIONS=strict dead-letters such), or deletions are to be ignored, or no audience is known yet."
+            "(SEGMENT_DELETIONS=remove has such ignored), or deletions are to be ignored, or no audience is known yet."
         ),
         IgnoreReason.DIRECT_CALL_OFF: (
             "It could be forwarded as a direct call, but calls of its type are not (DIRECT_CALLS), or what its row of the event "

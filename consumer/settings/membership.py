@@ -65,10 +65,10 @@ class MembershipSettings(Part):
         "audience we know of.",
     )
     segment_deletions: OnDeletion = Field(
-        default=OnDeletion.REMOVE,
-        description="What to do when Segment asks to erase a user: remove (the person leaves every audience we know of; a "
-        "deletion that carries nothing to find the person by is ignored, and counted), strict (the same, and such a "
-        "deletion goes to the dead-letter topic) or ignore.",
+        default=OnDeletion.STRICT,
+        description="What to do when Segment asks to erase a user: strict (the person leaves every audience we know of; a "
+        "deletion that carries nothing to find the person by goes to the dead-letter topic), remove (the same, but such "
+        "a deletion is ignored, and counted) or ignore.",
     )
     membership_string_booleans: bool = Field(
         default=False,

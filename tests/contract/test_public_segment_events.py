@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from consumer.audience.membership import Action, AudienceKey, Identifier, IdentifierType
-from consumer.record import IgnoreReason
+from consumer.record import IgnoreReason, RejectReason
 from consumer.segment.membership_rules import MembershipPolicy, Note
 from tests.segment_events import (
     OMITTED,
@@ -23,6 +23,7 @@ from tests.segment_events import (
     hashes_of,
     personas,
     read,
+    rejected_as,
 )
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "reference" / "segment-events"
@@ -45,7 +46,7 @@ class Kind:
     """One kind of event: ours, and what becomes of it and of its sample."""
 
     event: Fields
-    outcome: Action | IgnoreReason
+    outcome: Action | IgnoreReason | RejectReason
     audience: str = ""
     member: str = ""
     """An email, a hash of one, or an advertising id of an iPhone."""
@@ -383,7 +384,7 @@ KINDS: dict[int, Kind] = {
         event=a_plain_call(
             "delete", messageId="delete-77", context=[], integrations=[], channel="server"
         ),
-        outcome=IgnoreReason.DELETION,
+        outcome=RejectReason.UNUSABLE_DELETION,
     ),
 }
 
@@ -416,7 +417,11 @@ def test_every_kind_of_event_has_its_outcome(number: int, is_lenient: bool) -> N
     outcome = (is_lenient and kind.when_lenient) or kind.outcome
     audiences = [BUYERS, GOLD, DIGEST, NUMERIC, ACCOUNTS, JOURNEY, STEP, "owns_a_car"]
 
-    reading = read(kind.event, a_policy(audiences, is_lenient=is_lenient))
+    policy = a_policy(audiences, is_lenient=is_lenient)
+    if isinstance(outcome, RejectReason):
+        assert rejected_as(kind.event, policy) is outcome
+        return
+    reading = read(kind.event, policy)
 
     assert reading.notes == kind.notes
     if isinstance(outcome, IgnoreReason):
@@ -451,7 +456,11 @@ def test_the_reference_samples_have_the_outcomes_of_their_kinds() -> None:
             kind = KINDS[number]
             outcome = (is_lenient and kind.when_lenient) or kind.outcome
 
-            reading = read(fields, a_policy(audiences, is_lenient=is_lenient))
+            policy = a_policy(audiences, is_lenient=is_lenient)
+            if isinstance(outcome, RejectReason):
+                assert rejected_as(fields, policy) is outcome
+                continue
+            reading = read(fields, policy)
 
             told = {str(change.action) for change in reading.changes} | set(reading.ignored)
             assert (number, told, reading.notes) == (number, {outcome}, kind.notes)

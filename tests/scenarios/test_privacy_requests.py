@@ -202,9 +202,7 @@ async def test_deletions_and_their_requests_leave_no_trace_of_anybody(
                     Fault(operation="privacy", kind=FaultKind.STATUS, status=status, times=1)
                 )
             with structlog.testing.capture_logs() as lines:
-                service = await started(
-                    world, PRIVACY_REQUESTS="erase,restrict", SEGMENT_DELETIONS="strict"
-                )
+                service = await started(world, PRIVACY_REQUESTS="erase,restrict")
                 await world.produce([deletion(ANA), deletion(), consent_event(BEN, agrees=False)])
                 await world.all_committed(3)
                 pages = [(await service.get(path))[1] for path in ("/", "/metrics", "/status")]

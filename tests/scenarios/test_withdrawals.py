@@ -66,10 +66,10 @@ async def test_a_deletion_reaches_listed_audiences_that_this_process_has_not_met
         assert world.members() == {VIP: {}, LAPSED: {}}
 
 
-async def test_a_deletion_without_an_identifier_is_counted_and_by_default_ignored(
+async def test_a_deletion_without_an_identifier_is_counted_where_it_is_to_be_ignored(
     kafka_cluster: KafkaCluster,
 ) -> None:
-    async with running_service(kafka_cluster) as (world, service):
+    async with running_service(kafka_cluster, SEGMENT_DELETIONS="remove") as (world, service):
         await world.produce([deletion()])
         await world.all_committed(1)
 
@@ -78,12 +78,10 @@ async def test_a_deletion_without_an_identifier_is_counted_and_by_default_ignore
         assert scrape.value("withdrawals_total", cause="deletion", outcome="unusable") == 1
 
 
-async def test_a_strict_service_dead_letters_deletions_without_an_identifier_however_many(
+async def test_deletions_without_an_identifier_are_dead_lettered_however_many(
     kafka_cluster: KafkaCluster,
 ) -> None:
-    async with running_service(
-        kafka_cluster, SEGMENT_DELETIONS="strict", DEAD_LETTER_LIMIT="2"
-    ) as (world, service):
+    async with running_service(kafka_cluster, DEAD_LETTER_LIMIT="2") as (world, service):
         await world.produce([*(deletion() for _ in range(5)), deletion(ANA)])
         await world.all_committed(6)
 

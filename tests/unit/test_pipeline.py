@@ -483,7 +483,7 @@ async def test_a_file_of_events_that_ask_for_nothing_is_ignored_for_the_first_of
     None
 ):
     file = await asyncio.to_thread(
-        as_avro_container, [{"type": "alias"}, {"type": "delete"}, an_identify(key="another")]
+        as_avro_container, [{"type": "alias"}, {"type": "page"}, an_identify(key="another")]
     )
     async with piping(event_format=EventFormat.AVRO_CONTAINER) as piped:
         piped.read(file)

@@ -19,8 +19,8 @@ def test_nothing_is_asked_of_the_privacy_api_unless_it_is_switched_on() -> None:
 
     assert settings.privacy_requests == ()
     assert settings.liveintent_privacy_url is None
-    assert settings.segment_deletions is OnDeletion.REMOVE
-    assert policy_from(settings).on_deletion is OnDeletion.REMOVE
+    assert settings.segment_deletions is OnDeletion.STRICT
+    assert policy_from(settings).on_deletion is OnDeletion.STRICT
 
 
 def test_switched_on_it_needs_an_address_and_a_token_and_has_no_default_of_either() -> None:

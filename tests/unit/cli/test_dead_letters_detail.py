@@ -31,7 +31,7 @@ def test_a_record_that_would_be_delivered_says_so_whatever_else_is_in_it() -> No
 
 
 def test_a_record_that_asks_for_nothing_has_the_first_of_its_events_reasons() -> None:
-    told = outlook({"type": "delete"}, {"type": "alias"})
+    told = outlook({"type": "page"}, {"type": "alias"})
 
     assert (told.verdict, told.reason) == (Verdict.IGNORED, IgnoreReason.UNSUPPORTED_TYPE)
 

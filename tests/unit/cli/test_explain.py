@@ -3,6 +3,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from consumer.audience.membership import AudienceKey
-from consumer.choices import EmailHash
+from consumer.choices import EmailHash, OnDeletion
 from consumer.cli.event_values import EventValue
 from consumer.cli.explain import explain
 from consumer.cli.explain_view import as_json_line, as_text, summary
@@ -406,16 +407,13 @@ def test_a_deletion_shows_every_audience_its_person_would_leave() -> None:
 
 
 def test_a_deletion_of_a_user_id_alone_says_what_is_missing() -> None:
-    explanation = explained(a_deletion())
+    explanation = explained(a_deletion(), replace(deletion_policy(), on_deletion=OnDeletion.REMOVE))
 
     assert (explanation.verdict, explanation.reason) == (Verdict.IGNORED, IgnoreReason.DELETION)
     assert "no email, hash or advertising id" in str(as_text(explanation))
 
 
-def test_a_deletion_that_a_strict_service_cannot_follow_is_rejected(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("SEGMENT_DELETIONS", "strict")
+def test_a_deletion_that_nobody_can_follow_is_rejected() -> None:
     (told,) = objects(run("--json", stdin=json.dumps(a_deletion())))
 
     assert (told["outcome"], told["reason"]) == ("rejected", "unusable_deletion")

@@ -33,6 +33,24 @@ def test_no_window_sees_more_than_the_rate_and_its_burst(
             assert count <= (later - moment) * per_second + burst + 1e-6
 
 
+@given(
+    per_second=st.floats(0.1, 200),
+    now=st.floats(0, 1e7),
+    gaps=st.lists(st.floats(0, 3) | st.just(0.0), max_size=20),
+)
+def test_a_wait_always_moves_the_clock(per_second: float, now: float, gaps: list[float]) -> None:
+    bucket = TokenBucket(per_second=per_second, now=now)
+    for gap in gaps:
+        now += gap
+        waits = 0
+        while (wait := bucket.wait_seconds(now)) > 0:
+            assert now + wait > now
+            now += wait
+            waits += 1
+            assert waits < 3
+        bucket.take(now)
+
+
 def test_requests_start_no_faster_than_the_rate() -> None:
     async def scenario() -> list[float]:
         time = VirtualTime()

@@ -109,7 +109,6 @@ def test_noise_of_every_reason_is_there() -> None:
         IgnoreReason.NOT_ADDRESSED,
         IgnoreReason.OPTED_OUT,
         IgnoreReason.NO_IDENTIFIER,
-        IgnoreReason.DELETION,
     }
 
 

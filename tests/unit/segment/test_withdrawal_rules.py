@@ -103,16 +103,16 @@ def test_a_deletion_from_the_future_counts_as_of_its_receipt() -> None:
     assert reading.notes == (Note.CLOCK_CLAMPED,)
 
 
-def test_a_deletion_of_a_user_id_alone_is_ignored_and_told_apart_from_none() -> None:
-    reading = read(deletion())
+def test_a_deletion_of_a_user_id_alone_can_be_ignored_and_is_told_apart_from_none() -> None:
+    reading = read(deletion(), replace(a_policy(), on_deletion=OnDeletion.REMOVE))
 
     assert (reading.changes, reading.ignored) == nothing(IgnoreReason.DELETION)
     assert reading.withdrawal is not None
     assert reading.withdrawal.identifiers == ()
 
 
-def test_a_strict_policy_rejects_a_deletion_of_a_user_id_alone_without_naming_it() -> None:
-    policy = replace(a_policy(), on_deletion=OnDeletion.STRICT)
+def test_a_deletion_of_a_user_id_alone_is_rejected_without_naming_it() -> None:
+    policy = a_policy()
 
     rejected = read_changes(event_of(deletion()), policy, ORIGIN)
 
