@@ -59,7 +59,7 @@ def sandbox(
         Path | None,
         typer.Option(
             "--faults",
-            help="TOML file of [[fault]] tables: what goes wrong, on which call, when and how often.",
+            help="TOML file of an array of tables, fault: what goes wrong, on which call, when and how often.",
             exists=True,
             dir_okay=False,
         ),
@@ -76,7 +76,7 @@ def sandbox(
     its own machine. A browser sees there who is in which audience, and what
     clients do, as it happens.
 
-    A [[fault]] has a kind, and if wanted an operation, an audience, a status,
+    A table `fault` has a kind, and if wanted an operation, an audience, a status,
     delay_seconds; after_seconds and for_seconds (from the start), after_calls
     and every (of the calls it could meet), times. Times count from the start
     of the sandbox. Each fault, and each call that meets one, is a line of the
