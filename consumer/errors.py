@@ -11,7 +11,8 @@ SegmentLiveIntentError
 ├── ReplayMismatch          11  the plan is not the one that was approved; nothing was changed
 ├── GroupNotEmpty           12  the group still has members; nothing was changed
 ├── OffsetsRefused          13  Kafka did not take the new offsets: a member came back; nothing was changed
-└── OffsetsNotAsWritten     14  what the group has committed afterwards is not what was written: somebody must look
+├── OffsetsNotAsWritten     14  what the group has committed afterwards is not what was written: somebody must look
+└── ReplayUnfinished        15  a replay beside the live group was stopped before its end; started again, it goes on
 
 Exit code 0 is success (a drained stop included) and 1 an error nobody foresaw.
 What happens in normal life (an ignored event, a refused upload) is a value, not an exception: see `record`.
@@ -95,3 +96,9 @@ class OffsetsNotAsWritten(SegmentLiveIntentError):
     """What the group has committed is not what was written, or only in part. Somebody must look."""
 
     exit_code: ClassVar[int] = 14
+
+
+class ReplayUnfinished(SegmentLiveIntentError):
+    """A replay beside the live group was stopped, in good order, before its end. Started again, it goes on."""
+
+    exit_code: ClassVar[int] = 15

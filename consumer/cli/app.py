@@ -23,7 +23,7 @@ Exit codes: 0 done, or stopped and drained; 1 an error nobody foresaw; 2 setting
 3 a check, a demo, a redrive or a question to LiveIntent did not come out right; 4 Kafka's client cannot go on;
 5 no offset to start from; 6 too many dead letters; 7 stopped by a second signal before it was drained; 10 a guard is
 against a replay; 11 it is not the plan that was approved; 12 the group has members; 13 Kafka refused its new offsets;
-14 they are not as written."""
+14 they are not as written; 15 a replay beside the live group was stopped before its end."""
 
 app = typer.Typer(
     name="segment-liveintent",

@@ -36,7 +36,7 @@ def run(env_file: EnvFile = None) -> None:
 
     Settings come from environment variables (see the README's table) and --env-file. SIGTERM or Ctrl-C drains and
     exits 0; a second one exits at once with 7. With REPLAY_ID it delivers again beside the live group, and exits 0
-    when that is done.
+    when that is done, 15 when it was stopped before.
 
     Example: segment-liveintent run --env-file production.env
     """

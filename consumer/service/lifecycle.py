@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from prometheus_client import CollectorRegistry
 
-from consumer.errors import SegmentLiveIntentError, SettingsError
+from consumer.errors import ReplayUnfinished, SegmentLiveIntentError, SettingsError
 from consumer.liveintent.clock import Clock
 from consumer.service.assembly import Parts, assemble
 from consumer.service.replay_assembly import note_replay_done
@@ -51,7 +51,8 @@ class Service:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then drain, commit, leave, and return.
 
-        Raises a SegmentLiveIntentError for what only an operator can mend. No outage of Kafka, the registry or
+        Raises a SegmentLiveIntentError for what only an operator can mend, and ReplayUnfinished when a replay beside the
+        live group was stopped too early. No outage of Kafka, the registry or
         LiveIntent ends it.
         """
         async with AsyncExitStack() as stack:
@@ -65,6 +66,7 @@ class Service:
             except BaseExceptionGroup as group:
                 error = _first(group)
                 if isinstance(error, _Drained):
+                    self._expect_the_replay_to_be_over()
                     return
                 if self._parts is not None:
                     # What is finished is still worth committing; leaving the group lets others take over at once.
@@ -72,6 +74,16 @@ class Service:
                         self._parts.ledger.commitable, commit_seconds=_LAST_WRITES_SECONDS
                     )
                 raise error from group
+
+    def _expect_the_replay_to_be_over(self) -> None:
+        # A job that ends with 0 is complete, for Kubernetes as for people.
+        replay = None if self._parts is None else self._parts.side_replay
+        if replay is not None and not replay.is_over:
+            message = (
+                f"The replay in group {replay.span.group} was stopped before its end. Start it again with the same REPLAY_ID: "
+                "it goes on."
+            )
+            raise ReplayUnfinished(message)
 
     async def _start(
         self, stack: AsyncExitStack, tasks: asyncio.TaskGroup, stop: asyncio.Event

@@ -4,6 +4,9 @@ import asyncio
 from functools import partial
 from typing import Any
 
+import pytest
+
+from consumer.errors import ReplayUnfinished
 from consumer.kafka.connection import KafkaConnection
 from consumer.kafka.group_offsets import GroupOffsets
 from consumer.kafka.offset_ledger import PartitionId
@@ -73,7 +76,8 @@ async def test_a_replay_that_was_stopped_half_way_goes_on_when_it_is_started_aga
         _lose_members(world)
         stopped = await world.start_service(**REPLAY, FLUSH_SECONDS="60")
         await eventually(lambda: stopped.books.pending == 2, why="the replay has read its span")
-        await stopped.stop()
+        with pytest.raises(ReplayUnfinished, match="Start it again with the same REPLAY_ID"):
+            await stopped.stop()
         await world.produce([leaves(ana), enters(cleo)])
         await live.has_finished(4)
 
