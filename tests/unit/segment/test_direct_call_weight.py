@@ -1,5 +1,6 @@
 """A direct call is charged for at least what it weighs."""
 
+import gc
 import tracemalloc
 from collections.abc import Callable
 
@@ -39,6 +40,10 @@ def _order(number: int) -> Fields:
 def test_a_call_weighs_no_more_than_it_is_charged_for(make: Callable[[int], Fields]) -> None:
     events = [event_of(make(number)) for number in range(CALLS)]
     kept, charged = [], 0
+    # What is kept after a first time (patterns, lines a coverage run has seen) is no call's weight.
+    for event in events:
+        read_direct_calls((event,), POLICY, ORIGIN, now_us=NOW_US)
+    gc.collect()
     tracemalloc.start()
     try:
         for event in events:
@@ -50,4 +55,4 @@ def test_a_call_weighs_no_more_than_it_is_charged_for(make: Callable[[int], Fiel
         tracemalloc.stop()
 
     assert len(kept) == CALLS
-    assert weighs <= charged
+    assert weighs <= charged, (weighs, charged)
