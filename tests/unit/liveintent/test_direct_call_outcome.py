@@ -89,6 +89,12 @@ def test_events_that_were_not_taken_are_found_in_whichever_shape_they_are_named(
     assert refused_events(said) == {ID: "no"}
 
 
+def test_an_event_that_was_not_taken_without_a_word_is_refused_all_the_same() -> None:
+    (reason,) = refused_events([{"eventId": ID, "success": False, "message": ""}]).values()
+
+    assert reason
+
+
 def test_a_reason_shows_no_person() -> None:
     said = [{"eventId": ID, "success": False, "message": "bad email ada@example.com"}]
 
