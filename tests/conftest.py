@@ -1,5 +1,6 @@
 """Fixtures every test may ask for, and the rules every test runs under."""
 
+import importlib
 import inspect
 import logging
 import os
@@ -18,6 +19,11 @@ from tests.kafka_cluster.embedded import EmbeddedCluster
 from tests.kafka_cluster.maven import JavaUnavailable
 from tests.kafka_cluster.owned_consumer import OwnedConsumer
 from tests.kafka_cluster.real_kafka import RealKafka, kafka_jars
+
+# typer decides about colours once, as this module of its comes in: not by what one test has set for another thing.
+for _forced in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"):
+    os.environ.pop(_forced, None)
+importlib.import_module("typer.rich_utils")
 
 KAFKA_MARK = "kafka"
 
