@@ -1,6 +1,5 @@
 """From a preset's name or a TOML file to a checked event map, or to everything that is wrong with it."""
 
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from consumer.errors import SettingsError
 from consumer.segment.event_map.model import EventMap
 from consumer.segment.mapping.problems import problems_of
+from consumer.segment.toml_tables import toml_tables
 
 DEFAULT_EVENT_MAP = "segment-ecommerce"
 
@@ -48,7 +48,7 @@ def load_event_map(name_or_path: str) -> EventMap:
 
 def parse_event_map(text: str, name: str) -> EventMap:
     """The event map that the text holds; `name` is for people. Raises SettingsError with everything that is wrong."""
-    tables = _tables(text, name)
+    tables = toml_tables(text, f"the event map {name}")
     base = tables.get("extends")
     if base is not None:
         if base not in event_map_names():
@@ -57,7 +57,7 @@ def parse_event_map(text: str, name: str) -> EventMap:
                     f"the event map {name}: extends must be one of {', '.join(event_map_names())}, not {base!r}."
                 ]
             )
-        tables = _merged(_tables(_preset(base), base), tables)
+        tables = _merged(toml_tables(_preset(base), f"the event map {base}"), tables)
     try:
         return EventMap.model_validate(tables)
     except ValidationError as error:
@@ -67,13 +67,6 @@ def parse_event_map(text: str, name: str) -> EventMap:
 
 def _preset(name: str) -> str:
     return (_PRESETS / f"{name}{_SUFFIX}").read_text("utf-8")
-
-
-def _tables(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError([f"the event map {name} is not TOML: {error}."]) from None
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """From a preset's name or a TOML file to a checked mapping, or to everything that is wrong with it."""
 
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from consumer.errors import SettingsError
 from consumer.segment.mapping.model import EventMapping
 from consumer.segment.mapping.problems import problems_of
+from consumer.segment.toml_tables import toml_tables
 
 DEFAULT_PRESET = "segment-json"
 
@@ -48,7 +48,7 @@ def load_mapping(name_or_path: str) -> EventMapping:
 
 def parse_mapping(text: str, name: str) -> EventMapping:
     """The mapping that the text holds; `name` is for people. Raises SettingsError with everything that is wrong."""
-    tables = _with_what_it_extends(_tables(text, name), name, extended=())
+    tables = _with_what_it_extends(toml_tables(text, f"the mapping {name}"), name, extended=())
     try:
         return EventMapping.model_validate(tables)
     except ValidationError as error:
@@ -60,15 +60,6 @@ def parse_mapping(text: str, name: str) -> EventMapping:
 def preset_text(name: str) -> str:
     """The TOML of a mapping that comes with the program."""
     return (_PRESETS / f"{name}{_SUFFIX}").read_text("utf-8")
-
-
-def _tables(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError([f"the mapping {name} is not TOML: {error}."]) from None
-    except RecursionError:
-        raise SettingsError([f"the mapping {name} is nested too deeply."]) from None
 
 
 def _with_what_it_extends(
@@ -84,7 +75,7 @@ def _with_what_it_extends(
             ]
         )
     below = _with_what_it_extends(
-        _tables(preset_text(base), base), base, extended=(*extended, base)
+        toml_tables(preset_text(base), f"the mapping {base}"), base, extended=(*extended, base)
     )
     return _merged(below, tables)
 

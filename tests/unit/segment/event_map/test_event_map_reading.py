@@ -169,3 +169,8 @@ def test_a_conversion_may_go_to_both_sinks_the_better_one_first() -> None:
     sinks = load_event_map(DEFAULT_EVENT_MAP).track["Order Completed"].sinks
 
     assert sinks == (DirectCallSink.CONVERSIONS, DirectCallSink.COLLECTOR)
+
+
+def test_what_is_nested_without_end_says_so() -> None:
+    with pytest.raises(SettingsError, match=r"the event map mine.toml is nested too deeply"):
+        parse_event_map("event = " + "[" * 100_000, "mine.toml")
