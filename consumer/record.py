@@ -32,11 +32,10 @@ class KafkaRecord:
     @property
     def size_bytes(self) -> int:
         """What the record's own bytes weigh: value, key and headers."""
-        return (
-            len(self.value or b"")
-            + len(self.key or b"")
-            + sum(len(name) + len(value or b"") for name, value in self.headers)
-        )
+        size_bytes = len(self.value or b"") + len(self.key or b"")
+        for name, value in self.headers:
+            size_bytes += len(name) + len(value or b"")
+        return size_bytes
 
 
 def source_of(topic: str, partition: int) -> str:

@@ -57,6 +57,8 @@ class Withdrawing:
 
     def asked_by(self, read: RecordReading) -> Asked:
         """What the record's withdrawals ask for. From now on their people's older ADDs are kept out of any audience."""
+        if not read.withdrawals and not read.unusable_deletions:
+            return _NOTHING
         self._count_unusable(WithdrawalCause.DELETION, read.unusable_deletions)
         withdrawals = []
         for each in read.withdrawals:

@@ -1,6 +1,7 @@
 """What a lane sends at once: the folded changes of one audience."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Generic, TypeVar
 
@@ -43,6 +44,7 @@ class AudienceBatch(Generic[Part]):
         self.waiting_since = waiting_since
         self.taken_at = taken_at
         self._by_value = by_value
+        self._rows: dict[File, list[str]] | None = None
 
     def __len__(self) -> int:
         """Identifier values in the batch, without the released ones."""
@@ -54,16 +56,21 @@ class AudienceBatch(Generic[Part]):
 
     def files(self) -> list[File]:
         """The files to send, in order; none is empty at this moment."""
-        present = {(p.change.action, p.change.identifier.type) for p in self._by_value.values()}
-        return [file for file in _FILE_ORDER if file in present]
+        rows = self._rows_by_file()
+        return [file for file in _FILE_ORDER if file in rows]
 
-    def rows(self, action: Action, identifier_type: IdentifierType) -> list[str]:
-        """The identifier values of one file, as of now."""
-        return [
-            value
-            for value, pending in self._by_value.items()
-            if pending.change.action is action and pending.change.identifier.type is identifier_type
-        ]
+    def rows(self, action: Action, identifier_type: IdentifierType) -> Sequence[str]:
+        """The identifier values of one file, as of now. Ask again rather than keep them: what is released meanwhile stays in memory."""
+        return self._rows_by_file().get((action, identifier_type), ())
+
+    def _rows_by_file(self) -> Mapping[File, Sequence[str]]:
+        # Each file asks several times: sorted once, until something is released.
+        if self._rows is None:
+            rows: dict[File, list[str]] = defaultdict(list)
+            for value, pending in self._by_value.items():
+                rows[pending.change.action, pending.change.identifier.type].append(value)
+            self._rows = rows
+        return self._rows
 
     def live(self) -> Iterator[tuple[Pending[Part], tuple[str, ...]]]:
         """Each change once, with the identifier values it stands for here, without the released ones."""
@@ -87,6 +94,7 @@ class AudienceBatch(Generic[Part]):
         self._by_value = {
             value: pending for value, pending in self._by_value.items() if not belongs(pending.part)
         }
+        self._rows = None
 
     def divided(self, rows: Collection[str]) -> tuple["AudienceBatch[Part]", "AudienceBatch[Part]"]:
         """Two batches: the changes all of whose identifier values are in `rows`, and the others."""

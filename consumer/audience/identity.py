@@ -49,7 +49,8 @@ _SPACE = _characters(
 )
 _STRAY = _SPACE + "<>\"'`" + "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
 # RFC 5322's specials stand unquoted in no address: with one inside, this is a list, a link or a name with an address.
-_SPECIAL = frozenset('()<>[]:;,\\"')
+_NEVER = re.escape(' ()<>[]:;,\\"@')
+_ADDRESS = re.compile(rf"[^{_NEVER}]+@[^{_NEVER}.]+(?:\.[^{_NEVER}.]+)+")
 
 
 def normalise_email(text: str) -> str | None:
@@ -111,13 +112,10 @@ def _hashes(text: str) -> Mapping[int, str]:
 
 
 def _tidied(text: str) -> str:
-    return unicodedata.normalize("NFC", text).strip(_STRAY).lower()
+    normal = text if text.isascii() else unicodedata.normalize("NFC", text)
+    return normal.strip(_STRAY).lower()
 
 
 def _is_address(email: str) -> bool:
     # isprintable() is false for every kind of inner space but U+0020, for control characters and for lone surrogates.
-    if not email.isprintable() or " " in email or not _SPECIAL.isdisjoint(email):
-        return False
-    local, _, domain = email.partition("@")
-    labels = domain.split(".")
-    return bool(local) and "@" not in domain and len(labels) > 1 and all(labels)
+    return email.isprintable() and _ADDRESS.fullmatch(email) is not None

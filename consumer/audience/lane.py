@@ -1,6 +1,6 @@
 """The queue of one audience: changes fold to the newest per member, and one flush is under way at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -50,11 +50,16 @@ class Lane(Generic[Part]):
         A REMOVE by one hash of an email that is known by others too removes it by all of them.
         """
         values = change.identifier.values
-        if change.action is Action.REMOVE and change.identifier.type is IdentifierType.EMAIL_HASH:
-            values = self._every_hash(values)
+        every_known = self._known(values)
+        if (
+            every_known
+            and change.action is Action.REMOVE
+            and change.identifier.type is IdentifierType.EMAIL_HASH
+        ):
+            values = _every_hash(values, every_known)
+            every_known = self._known(values)
         seen: tuple[str, ...] = ()
-        every_hash = dict.fromkeys(values)
-        for known in self._known(values):
+        for known in every_known:
             if known.change.version.source != change.version.source:
                 self._latest.wanderers.see(self.audience, known.change.identifier.values[0])
             if change.message_id in known.message_ids:
@@ -63,19 +68,17 @@ class Lane(Generic[Part]):
                 self._note(change, known)
                 return [(part, IgnoreReason.STALE)]
             seen = known.message_ids + seen  # what waits is newer than what was applied
-            every_hash.update(dict.fromkeys(known.change.identifier.values))
-        if change.action is Action.ADD and (
-            self._withheld_since(change) or self._latest.is_withdrawn(change)
-        ):
+        if change.action is Action.ADD and self._latest.keeps_out(change):
             return [(part, IgnoreReason.STALE)]
         message_ids = (*dict.fromkeys(seen), change.message_id)[-MESSAGE_IDS_KEPT:]
         # Only `values` are sent, but a change by one hash must not make us forget whose it is.
-        known_as = _known_as(change, tuple(every_hash))
+        known_as = _known_as(change, _every_hash(values, every_known))
         return self._replace(values, Pending(known_as, part, message_ids=message_ids), now=now)
 
     def withhold(self, change: MembershipChange) -> list[Settled[Part]]:
         """Take note of an ADD that consent refused: a waiting older ADD of the member is not sent any more."""
-        values = self._every_hash(change.identifier.values)
+        values = change.identifier.values
+        values = _every_hash(values, self._known(values))
         self._latest.withhold(change, values)
         blocked = [
             value
@@ -111,24 +114,17 @@ class Lane(Generic[Part]):
         """Give up the waiting changes whose parts `belongs` picks: somebody else will send them."""
         self._drop([value for value, pending in self._waiting.items() if belongs(pending.part)])
 
-    def _every_hash(self, values: tuple[str, ...]) -> tuple[str, ...]:
-        # A dict keeps the order and drops repeats.
-        every = dict.fromkeys(values)
-        for known in self._known(values):
-            every.update(dict.fromkeys(known.change.identifier.values))
-        return tuple(every)
-
-    def _known(self, values: tuple[str, ...]) -> Iterator[Pending[Part] | Applied]:
+    def _known(self, values: tuple[str, ...]) -> list[Pending[Part] | Applied]:
+        """Every change we know of any of these values, the newest first. Once each: the values of an email mostly share it."""
+        found: dict[int, Pending[Part]] = {}
         for value in values:
             if (waiting := self._waiting.get(value)) is not None:
-                yield waiting
-            if (
-                self._in_flight is not None
-                and (flying := self._in_flight.pending(value)) is not None
-            ):
-                yield flying
-            if (applied := self._latest.applied(self.audience, value)) is not None:
-                yield applied
+                found[id(waiting)] = waiting
+        if self._in_flight is not None:
+            for value in values:
+                if (flying := self._in_flight.pending(value)) is not None:
+                    found[id(flying)] = flying
+        return [*found.values(), *self._latest.every_applied(self.audience, values)]
 
     def _note(self, late: MembershipChange, known: Pending[Part] | Applied) -> None:
         """Keep the id of a message that came too late, if a repeat of it, received later, could pass for newer."""
@@ -140,13 +136,6 @@ class Lane(Generic[Part]):
             known.message_ids = with_late_message(known.message_ids, late.message_id)
         else:
             self._latest.note(late)
-
-    def _withheld_since(self, change: MembershipChange) -> bool:
-        return any(
-            (refused := self._latest.withheld(self.audience, value)) is not None
-            and blocks(refused, change)
-            for value in change.identifier.values
-        )
 
     def _replace(
         self, values: tuple[str, ...], pending: Pending[Part], *, now: float
@@ -169,6 +158,16 @@ class Lane(Generic[Part]):
         if not self._waiting:
             self.waiting_since = None
         return settled
+
+
+def _every_hash(
+    values: tuple[str, ...], known: Iterable[Pending[Part] | Applied]
+) -> tuple[str, ...]:
+    # A dict keeps the order and drops repeats.
+    every = dict.fromkeys(values)
+    for each in known:
+        every.update(dict.fromkeys(each.change.identifier.values))
+    return tuple(every)
 
 
 def _known_as(change: MembershipChange, values: tuple[str, ...]) -> MembershipChange:

@@ -17,7 +17,7 @@ from consumer.audience.membership import (
     MembershipChange,
     Version,
 )
-from consumer.audience.version import supersedes
+from consumer.audience.version import blocks, supersedes
 from consumer.audience.wanderers import Wanderers
 from consumer.audience.withdrawal import Withdrawal
 
@@ -62,12 +62,28 @@ class LatestState:
         if packed is None:
             return None
         known, number = _unpacked(audience, packed)
-        return None if number <= self._void_up_to.get(known.change.version.source, 0) else known
+        return None if self._is_void(known, number) else known
+
+    def every_applied(self, audience: AudienceKey, values: Iterable[str]) -> list[Applied]:
+        """What LiveIntent has last been told of any of these values, each change once: those of one email mostly share it."""
+        found: dict[int, tuple[Applied, int]] = {}
+        for value in values:
+            packed = self._applied.get((audience, value))
+            if packed is not None and id(packed) not in found:
+                found[id(packed)] = _unpacked(audience, packed)
+        return [known for known, number in found.values() if not self._is_void(known, number)]
 
     def withheld(self, audience: AudienceKey, value: str) -> MembershipChange | None:
         """The newest ADD that consent refused for it, if we remember: it blocks older ADDs, and nothing else."""
         packed = self._withheld.get((audience, value))
         return None if packed is None else _unpacked(audience, packed)[0].change
+
+    def keeps_out(self, add: MembershipChange) -> bool:
+        """Whether this ADD must not be sent, as far as we remember: consent refused it, or its person has left every audience since."""
+        # Most of the time nothing of the kind is remembered.
+        return bool(self._withheld and self._is_withheld(add)) or bool(
+            self._withdrawn and self.is_withdrawn(add)
+        )
 
     def remember(
         self, change: MembershipChange, values: tuple[str, ...], message_ids: tuple[str, ...]
@@ -129,6 +145,15 @@ class LatestState:
         return any(
             (version := self._withdrawn.get(value)) is not None
             and not supersedes(add, _removal(add, version))
+            for value in add.identifier.values
+        )
+
+    def _is_void(self, known: Applied, number: int) -> bool:
+        return number <= self._void_up_to.get(known.change.version.source, 0)
+
+    def _is_withheld(self, add: MembershipChange) -> bool:
+        return any(
+            (refused := self.withheld(add.audience, value)) is not None and blocks(refused, add)
             for value in add.identifier.values
         )
 

@@ -94,7 +94,7 @@ def as_first_read(record: KafkaRecord) -> KafkaRecord:
     It is the same event as then: where it stands among others of the same moment, and its id if it brings none, must not
     change because it failed. Kafka's place of it now is the one to commit and to report.
     """
-    if not any(name.startswith(HEADER_PREFIX) for name, _ in record.headers):
+    if not record.headers or not any(name.startswith(HEADER_PREFIX) for name, _ in record.headers):
         return record
     failures = read_failures(record.headers)
     if not failures:

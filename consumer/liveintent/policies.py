@@ -3,7 +3,7 @@
 LiveIntent publishes no limits, deadlines or spellings of an upload's action; every such guess is a field here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumer.audience.membership import (
@@ -114,7 +114,7 @@ class Spelling:
             self.identifier_type(identifier_type) for identifier_type in IdentifierType
         )
 
-    def rows(self, values: list[str], identifier_type: IdentifierType) -> list[str]:
+    def rows(self, values: Sequence[str], identifier_type: IdentifierType) -> Sequence[str]:
         """The values as they stand in a file."""
         match self.device_cases.get(identifier_type):
             case LetterCase.LOWER:

@@ -1,6 +1,6 @@
 """The values the uploader's modules pass to each other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -124,7 +124,7 @@ class FileToSend:
     audience: AudienceKey
     action: Action
     identifier_type: IdentifierType
-    rows: Callable[[], list[str]] = field(repr=False)
+    rows: Callable[[], Sequence[str]] = field(repr=False)
     show: Callable[[UploadStage, str], None] = field(repr=False)
     """Told where the file is, with a few words for people."""
 

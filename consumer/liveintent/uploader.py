@@ -53,7 +53,7 @@ class UploadBatch(Protocol):
         """What must be sent, in the order it must be sent in: REMOVE before ADD."""
         ...
 
-    def rows(self, action: Action, identifier_type: IdentifierType) -> list[str]:
+    def rows(self, action: Action, identifier_type: IdentifierType) -> Sequence[str]:
         """The rows of one file as of now, in a stable order; they only ever become fewer."""
         ...
 
@@ -283,7 +283,7 @@ class _Once:
 
 def _rows_of(
     batch: UploadBatch, what: tuple[Action, IdentifierType], part: frozenset[str] | None
-) -> Callable[[], list[str]]:
+) -> Callable[[], Sequence[str]]:
     """The rows of one file, as of whenever it is asked. No `part` means all of them.
 
     A part stays what it was while rows are released: a later row moving up would end in two files, or in none.

@@ -6,6 +6,7 @@ here again (sources: Segment's pages on the integrations object and on consent i
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from functools import cache
 
 DESTINATION = "LiveIntent Audiences"
 """Our name in Segment's catalogue, and so in `integrations`."""
@@ -32,22 +33,27 @@ def addressing_of(
     Names are compared exactly, as Segment does. true, or an object of options, switches a name on; only a real false
     switches one off; names that are not there follow `All`, which is on unless it is false.
     """
-    is_on = any(_is_on(integrations.get(name)) for name in accepted_names)
-    if integrations.get(_DEFAULT) is False and not is_on:
+    if integrations.get(_DEFAULT) is False and not any(
+        _is_on(integrations.get(name)) for name in accepted_names
+    ):
         return Addressing.NOT_ADDRESSED
     if integrations.get(DESTINATION) is False:
         return Addressing.OPTED_OUT
     return Addressing.ADDRESSED
 
 
-def has_near_miss(integrations: Mapping[str, object], accepted_names: Collection[str]) -> bool:
+def has_near_miss(integrations: Mapping[str, object], accepted_names: frozenset[str]) -> bool:
     """Tell whether a name differs from one of ours, or from `All`, in nothing but case or outer space."""
-    known = {DESTINATION, _DEFAULT, *accepted_names}
-    strangers = integrations.keys() - known
-    if not strangers:
+    known = _known(accepted_names)
+    if known.issuperset(integrations):
         return False
     folded = {name.casefold() for name in known}
-    return any(name.strip().casefold() in folded for name in strangers)
+    return any(name.strip().casefold() in folded for name in integrations.keys() - known)
+
+
+@cache
+def _known(accepted_names: frozenset[str]) -> frozenset[str]:
+    return accepted_names | {DESTINATION, _DEFAULT}
 
 
 def has_consent(consent: object, categories: Collection[str]) -> bool:

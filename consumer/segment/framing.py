@@ -1,6 +1,6 @@
 """How a Kafka value is wrapped: which schema it was written with, and where its body begins."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 from uuid import UUID
@@ -33,7 +33,7 @@ _SINGLE_OBJECT_BYTES = 10
 _CONTAINER_MAGIC = b"Obj\x01"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-Headers = Iterable[tuple[str, bytes | None]]
+Headers = Collection[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def unframe(event_format: EventFormat, value: bytes, headers: Headers = ()) -> F
 
 def _unframe_confluent(value: bytes, headers: Headers) -> Framed | Rejected:
     """The schema's name in the header, else before the body (source: Confluent's wire format)."""
-    named = _named_in_header(headers)
+    named = _named_in_header(headers) if headers else None
     if isinstance(named, Rejected):
         return named
     if named is not None:

@@ -47,23 +47,28 @@ def identifiers_of(event: SegmentEvent, policy: MembershipPolicy) -> Identifiers
     The email is the first usable of `traits`, `context.traits`, `properties` and `context.externalIds`. Device ids are
     `context.device.advertisingId`, and `ios_idfa` and `android_idfa` in `traits` or `properties`. Only the policy's kinds.
     """
-    email = email_of(event, policy.email_hashes)
     device = _mapping(event.context.get("device"))
-    found = [email] if email else []
-    found += filter(None, (device_identifier(kind, text) for kind, text in _devices(event, device)))
-    every = tuple(dict.fromkeys(each for each in found if each.type in policy.identifier_types))
+    found = [email_of(event, policy.email_hashes)]
+    found += [device_identifier(kind, text) for kind, text in _devices(event, device)]
+    every: list[Identifier] = []
+    for each in found:
+        if each is not None and each.type in policy.identifier_types and each not in every:
+            every.append(each)
     limited = _limited(device)
     replaced = _replaced_email(event, policy.email_hashes) if policy.removes_old_email else None
     return Identifiers(
-        every,
-        tuple(member for member in every if member not in limited),
+        tuple(every),
+        tuple([member for member in every if member not in limited]),
         () if replaced is None or replaced.type not in policy.identifier_types else (replaced,),
     )
 
 
 def email_of(event: SegmentEvent, algorithms: Collection[EmailHash]) -> Identifier | None:
     """Return the event's email, with all its hashes; None when it has none that can be used."""
-    return next(filter(None, (email_identifier(text, algorithms) for text in _emails(event))), None)
+    for text in _emails(event):
+        if (email := email_identifier(text, algorithms)) is not None:
+            return email
+    return None
 
 
 def _replaced_email(event: SegmentEvent, algorithms: Collection[EmailHash]) -> Identifier | None:
@@ -83,7 +88,8 @@ def _replaced_email(event: SegmentEvent, algorithms: Collection[EmailHash]) -> I
 
 def _emails(event: SegmentEvent) -> Iterator[str]:
     for source in (event.traits, _mapping(event.context.get("traits")), event.properties):
-        yield from _text(source.get("email"))
+        if isinstance(text := source.get("email"), str):
+            yield text
     external_ids = event.context.get("externalIds")
     for entry in external_ids if isinstance(external_ids, list | tuple) else ():
         external_id = _mapping(entry)
@@ -101,8 +107,8 @@ def _devices(
                 yield kind, text
     for name, kind in _MAPPED.items():
         for source in (event.traits, event.properties):
-            for text in _text(source.get(name)):
-                yield kind, text
+            if isinstance(value := source.get(name), str):
+                yield kind, value
 
 
 def _limited(device: Mapping[str, object]) -> frozenset[Identifier | None]:
@@ -117,7 +123,7 @@ def _limited(device: Mapping[str, object]) -> frozenset[Identifier | None]:
 
 
 def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else _NOTHING
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def _text(value: object) -> tuple[str, ...]:

@@ -135,9 +135,10 @@ def _memberships(
         # Also when we are switched off by name: who has not agreed must not come back by an older event.
         if claim.action is Action.ADD and not has_agreed and is_nameable:
             withheld += _changes(claim, identifiers.every, version, message_id)
-        # Whatever becomes of the new address: the old one is not theirs any more.
-        leaving = identifiers.replaced if is_nameable else ()
-        changes += _changes(Claim(claim.audience, Action.REMOVE), leaving, version, message_id)
+        if identifiers.replaced and is_nameable:
+            # Whatever becomes of the new address: the old one is not theirs any more.
+            leaving = Claim(claim.audience, Action.REMOVE)
+            changes += _changes(leaving, identifiers.replaced, version, message_id)
     return Reading(
         tuple(changes),
         withheld=tuple(withheld),

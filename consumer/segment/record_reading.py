@@ -1,7 +1,7 @@
 """What the events of one record ask for, together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -21,12 +21,20 @@ from consumer.segment.membership_rules import (
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecordReading:
-    """What one record asks for. Never without any of changes, reasons and a rejection."""
+    """What one record asks for: its events' readings together. Never without any of changes, withdrawals, reasons and a rejection."""
 
-    readings: tuple[Reading, ...]
-    """One for each event that was not rejected, in the record's order."""
+    changes: list[MembershipChange] = field(default_factory=list)
+    """In the order to apply them in."""
+    withheld: list[MembershipChange] = field(default_factory=list)
+    ignored: list[IgnoreReason] = field(default_factory=list)
+    """In no order that matters."""
+    withdrawals: list[Withdrawal] = field(default_factory=list)
+    """Also those that show nothing to find their person by."""
+    notes: list[Note] = field(default_factory=list)
+    events_with_changes: int = 0
+    """How many events ask for changes."""
     rejected: Rejected | None = None
     """The first event that was rejected, and which and how many they are."""
     stage: str = "decode"
@@ -34,35 +42,14 @@ class RecordReading:
     unusable_deletions: int = 0
     """How many events were rejected for being one."""
 
-    @property
-    def changes(self) -> list[MembershipChange]:
-        """All events', in the order to apply them in."""
-        return [change for reading in self.readings for change in reading.changes]
-
-    @property
-    def withheld(self) -> list[MembershipChange]:
-        """All events'."""
-        return [change for reading in self.readings for change in reading.withheld]
-
-    @property
-    def ignored(self) -> list[IgnoreReason]:
-        """All events', in no order that matters."""
-        return [reason for reading in self.readings for reason in reading.ignored]
-
-    @property
-    def withdrawals(self) -> list[Withdrawal]:
-        """All events', also those that show nothing to find their person by."""
-        return [each.withdrawal for each in self.readings if each.withdrawal is not None]
-
-    @property
-    def notes(self) -> list[Note]:
-        """All events'."""
-        return [note for reading in self.readings for note in reading.notes]
-
-    @property
-    def events_with_changes(self) -> int:
-        """How many events ask for changes."""
-        return sum(bool(reading.changes or reading.withdrawal) for reading in self.readings)
+    def _add(self, reading: Reading) -> None:
+        self.changes += reading.changes
+        self.withheld += reading.withheld
+        self.ignored += reading.ignored
+        self.notes += reading.notes
+        if reading.withdrawal is not None:
+            self.withdrawals.append(reading.withdrawal)
+        self.events_with_changes += bool(reading.changes or reading.withdrawal)
 
 
 def read_record(
@@ -72,29 +59,26 @@ def read_record(
 
     One that is rejected does not keep the others from being followed: the record is then dead-lettered besides.
     """
-    readings: list[Reading] = []
+    together = RecordReading()
     rejections: list[tuple[int, Rejected, str]] = []
     for position, event in enumerate(events):
-        match event:
-            case Ignored(reason):
-                readings.append(Reading((), ignored=(reason,)))
-            case Rejected():
-                rejections.append((position, event, "decode"))
-            case SegmentEvent():
-                read = _read(event, policy, replace(origin, position=position))
-                if isinstance(read, Rejected):
-                    rejections.append((position, read, "rules"))
-                else:
-                    readings.append(read)
-    if not rejections:
-        return RecordReading(tuple(readings))
-    position, first, stage = rejections[0]
-    return RecordReading(
-        tuple(readings),
-        _placed(first, position, len(events), len(rejections)),
-        stage,
-        sum(each.reason is RejectReason.UNUSABLE_DELETION for _, each, _ in rejections),
-    )
+        if isinstance(event, Ignored):
+            together.ignored.append(event.reason)
+        elif isinstance(event, Rejected):
+            rejections.append((position, event, "decode"))
+        else:
+            read = _read(event, policy, replace(origin, position=position) if position else origin)
+            if isinstance(read, Rejected):
+                rejections.append((position, read, "rules"))
+            else:
+                together._add(read)  # noqa: SLF001 - this is how it is made
+    if rejections:
+        position, first, together.stage = rejections[0]
+        together.rejected = _placed(first, position, len(events), len(rejections))
+        together.unusable_deletions = sum(
+            each.reason is RejectReason.UNUSABLE_DELETION for _, each, _ in rejections
+        )
+    return together
 
 
 def _read(event: SegmentEvent, policy: MembershipPolicy, origin: Origin) -> Reading | Rejected:

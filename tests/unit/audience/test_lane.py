@@ -289,7 +289,7 @@ def test_released_changes_in_flight_are_left_out_of_files_still_to_be_made() -> 
 
     assert not batch.carries(lambda part: part == "theirs")
     assert batch.files() == [(ADD, AAID)]
-    assert batch.rows(ADD, EMAIL) == []
+    assert not batch.rows(ADD, EMAIL)
     assert batch.parts() == ["ours"]
     assert batch.pending("m") is None
     assert len(batch) == 1
