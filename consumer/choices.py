@@ -91,6 +91,22 @@ class LetterCase(StrEnum):
     UPPER = "upper"
 
 
+class MetadataEncoding(StrEnum):
+    """How the metadata of an audience we create is written, if any is sent."""
+
+    NONE = "none"
+    PLAIN = "plain"
+    TAGGED = "tagged"
+
+
+class UploadCompression(StrEnum):
+    """How a file is packed before it is stored."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    ZIP = "zip"
+
+
 class LogFormat(StrEnum):
     """How a log line is written."""
 

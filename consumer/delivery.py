@@ -1,7 +1,8 @@
 """Lanes to LiveIntent: flushes what is due, one flush per lane, and tells the ledger what came of it."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 import structlog
 
@@ -13,15 +14,24 @@ from consumer.choices import DeliveryAck
 from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
 from consumer.kafka.record_weight import CHANGE_BYTES, UNFINISHED_BYTES
 from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.send_results import (
+    Finished,
+    NobodyToRemove,
+    PartlyFinished,
+    SendResult,
+)
 from consumer.liveintent.upload_parts import UploadRefused
-from consumer.liveintent.uploader import Finished, PartlyFinished, Uploader
-from consumer.record import Delivered, Ignored, Rejected, RejectReason, source_of
+from consumer.liveintent.uploader import Uploader
+from consumer.record import Delivered, Ignored, IgnoreReason, Rejected, RejectReason, source_of
 from consumer.refusals import Refusals
 from consumer.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
+FLUSHES_A_TURN: Final = 100
+"""Started before the event loop has its next turn: some 10 ms."""
 _DELIVERED = Delivered()
+_NOBODY_TO_REMOVE = Ignored(IgnoreReason.NOBODY_TO_REMOVE)
 
 
 class Delivery:
@@ -77,6 +87,10 @@ class Delivery:
         self._settle(lane.offer(change, entry, now=self._now()))
         self._wake.set()
 
+    def leave(self, entry: Entry, reason: IgnoreReason) -> None:
+        """One change of the entry's record is not to be sent."""
+        self._settle([(entry, reason)])
+
     def withhold(self, change: MembershipChange) -> None:
         """Take note of an ADD that consent refused; its record is counted by the caller."""
         self._settle(self.lanes.lane(change.audience).withhold(change))
@@ -97,8 +111,9 @@ class Delivery:
             self._wake.clear()
             if self._starting:
                 now = self._now()
-                for lane in self.lanes.waiting() if self._pressed else self.lanes.due(now=now):
-                    self._tasks.create_task(self._flush(lane, lane.take(now=now)))
+                await self._start(
+                    self.lanes.waiting() if self._pressed else self.lanes.due(now=now)
+                )
             next_due = self.lanes.next_due() if self._starting else None
             wait_seconds = None if next_due is None else max(0.0, next_due - self._now())
             try:
@@ -106,6 +121,15 @@ class Delivery:
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    async def _start(self, lanes: Sequence[Lane[Entry]]) -> None:
+        """Flush these lanes, a bounded number each time the event loop comes round: a deletion may have filled thousands."""
+        for number, lane in enumerate(lanes, start=1):
+            # What was due may be released, and a stop may have begun, while others had their turn.
+            if self._starting and lane.in_flight is None and lane.waiting_rows:
+                self._tasks.create_task(self._flush(lane, lane.take(now=self._now())))
+            if number % FLUSHES_A_TURN == 0:
+                await asyncio.sleep(0)
 
     def stop_starting(self) -> None:
         """Start no further flush; those under way go on."""
@@ -175,32 +199,51 @@ class Delivery:
 
         try:
             result = await self._uploader.send(batch, on_stored=on_stored)
-            match result:
-                case Finished():
-                    if not acknowledged:
-                        self._succeed(lane, batch)
-                case PartlyFinished(refused, rows):
-                    done, left = batch.divided(rows)
-                    if not acknowledged:
-                        self._succeed(lane, done)
-                    self._fail(left, refused, acknowledged=acknowledged)
-                case AudienceRefused() | UploadRefused():
-                    self._fail(batch, result, acknowledged=acknowledged)
+            self._end(lane, batch, result, acknowledged=acknowledged)
         finally:
             lane.end_flush()
             self._ledger.pending_bytes -= held_bytes
             self._flush_over.set()
             self._wake.set()
 
+    def _end(
+        self,
+        lane: Lane[Entry],
+        batch: AudienceBatch[Entry],
+        result: SendResult,
+        *,
+        acknowledged: bool,
+    ) -> None:
+        match result:
+            case Finished():
+                if not acknowledged:
+                    self._succeed(lane, batch)
+            case NobodyToRemove():
+                # As good as removed: an older ADD that comes late is stale, and a newer one creates the audience.
+                self._conclude(lane, batch, _NOBODY_TO_REMOVE)
+            case PartlyFinished(refused, rows):
+                done, left = batch.divided(rows)
+                if not acknowledged:
+                    self._succeed(lane, done)
+                self._fail(left, refused, acknowledged=acknowledged)
+            case AudienceRefused() | UploadRefused():
+                self._fail(batch, result, acknowledged=acknowledged)
+
     def _succeed(self, lane: Lane[Entry], batch: AudienceBatch[Entry]) -> None:
+        self._conclude(lane, batch, _DELIVERED)
+
+    def _conclude(
+        self, lane: Lane[Entry], batch: AudienceBatch[Entry], outcome: Delivered | Ignored
+    ) -> None:
         lane.remember(batch)
         self._count_evictions()
         self.refused.pop(batch.audience, None)
         self._metrics.lanes_refused.set(len(self.refused))
         parts = batch.parts()
         for entry in parts:
-            self._ledger.finish(entry, _DELIVERED)
-        self._metrics.changes_finished.labels("delivered").inc(len(parts))
+            self._ledger.finish(entry, outcome)
+        label = outcome.reason if isinstance(outcome, Ignored) else "delivered"
+        self._metrics.changes_finished.labels(label).inc(len(parts))
 
     def _fail(
         self,

@@ -184,6 +184,8 @@ class Pipeline:
                 self.parking.add(entry)
             elif (wait := self._turn(entry)) is not None:
                 self.parking.park(entry, wait)
+            if self._withdrawing.is_behind:
+                await self._withdrawing.catch_up()
         self.taken(batch)
 
     def _turn(self, entry: Entry) -> Wait | None:
@@ -209,13 +211,13 @@ class Pipeline:
     def _follow(self, entry: Entry, read: RecordReading, direct: DirectReading) -> None:
         self._note(read)
         asked = self._withdrawing.asked_by(read)
-        wanted = [*read.changes, *asked.removals]
+        wanted = read.changes
         changes = [change for change in wanted if self.admits(change)]
-        ignored = [*read.ignored, *asked.ignored, *direct.ignored]
+        ignored = [*direct.reasons(read.ignored), *asked.ignored]
         if len(changes) < len(wanted):
             ignored.append(IgnoreReason.NOT_REPLAYED)
         rejected = read.rejected or asked.rejected or direct.rejected
-        parts = len(changes) + len(asked.requests) + len(direct.calls) + (rejected is not None)
+        parts = len(changes) + asked.parts + len(direct.calls) + (rejected is not None)
         events, more_bytes = read.events_with_changes, direct.size_bytes
         self._ledger.split(entry, parts or 1, ignored, events=events, more_bytes=more_bytes)
         if rejected is not None:
@@ -223,8 +225,7 @@ class Pipeline:
             self._refusals.refuse(entry, rejected, stage=read.stage)
         for change in changes:
             self._delivery.accept(change, entry)
-        for request in asked.requests:
-            self._withdrawing.send(request, entry)
+        self._withdrawing.follow(asked, entry, admits=self.admits)
         for call in direct.calls:
             self._direct.accept(call, entry)
         if not parts:
@@ -259,6 +260,7 @@ class Pipeline:
         A share of it goes on at a time: with one record at a time, each would be an upload of its own.
         """
         await asyncio.sleep(0)
+        await self._withdrawing.catch_up()
         if self._started_bytes > self._budget.high_bytes * _PARKED_SHARE:
             while self._ledger.pending_bytes > self._budget.high_bytes and self._is_more_than(
                 self._queued() + self.parking.records

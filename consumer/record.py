@@ -67,6 +67,8 @@ class IgnoreReason(StrEnum):
     DIRECT_CALL_UNMAPPED = "direct_call_unmapped"
     TOO_OLD = "too_old"
     NOT_REPLAYED = "not_replayed"
+    NOBODY_TO_REMOVE = "nobody_to_remove"
+    ROW_DELETED = "row_deleted"
 
 
 class RejectReason(StrEnum):

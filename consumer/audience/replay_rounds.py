@@ -2,7 +2,7 @@
 
 While the replay sends an old change of a member, the live group may send a newer one, and the older would stand. So the
 replay reads on, and sends again what has changed since among the members of the round before, until a round has
-nothing to send. See docs/decisions/0024-replay.md.
+nothing to send. See docs/decisions/0028-replay.md.
 """
 
 from typing import Final

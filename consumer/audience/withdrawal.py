@@ -50,3 +50,20 @@ class Withdrawal:
                 yield MembershipChange(
                     audience, Action.REMOVE, identifier, self.version, self.message_id
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """The REMOVEs of some people from some audiences: each is made when it is asked for, as they may be very many."""
+
+    withdrawals: tuple[Withdrawal, ...] = ()
+    audiences: tuple[AudienceKey, ...] = ()
+
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.audiences) * sum(len(each.identifiers) for each in self.withdrawals)
+
+    def __iter__(self) -> Iterator[MembershipChange]:
+        """Person by person."""
+        for each in self.withdrawals:
+            yield from each.removals(self.audiences)

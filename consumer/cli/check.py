@@ -30,7 +30,7 @@ def check(
             "--live",
             help="Also ask LiveIntent for upload URLs, one for each action and identifier type, on the first audience "
             "that is there, to learn what it accepts. They are not used: nothing is uploaded. With PRIVACY_REQUESTS, rehearse a "
-            "privacy request about nobody.",
+            "privacy request about nobody. With DIRECT_CALLS, look whether each sink is there, without a call that counts.",
         ),
     ] = False,
     as_json: Annotated[

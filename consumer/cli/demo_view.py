@@ -37,6 +37,8 @@ MEANINGS: Mapping[str, str] = {
     IgnoreReason.DIRECT_CALL_UNMAPPED: "a call without a row",
     IgnoreReason.TOO_OLD: "a call of long ago",
     IgnoreReason.NOT_REPLAYED: "no news for a replay",
+    IgnoreReason.NOBODY_TO_REMOVE: "nobody to remove",
+    IgnoreReason.ROW_DELETED: "a deleted row",
     RejectReason.UNDECODABLE: "bytes that are no event",
 }
 """What a person is told of a reason. Short: on 80 columns each stays on one line."""

@@ -61,6 +61,8 @@ async def demo_world(
                 # LiveIntent's own limits are unknown and the defaults low; the stand-in has none.
                 "LIVEINTENT_REQUESTS_PER_SECOND": "500",
                 "LIVEINTENT_CONCURRENCY": "8",
+                # Nor does its search lag behind.
+                "LIVEINTENT_CREATE_SETTLE_SECONDS": "0.5",
                 "UPLOAD_POLL_SECONDS": "0.1",
                 "UPLOAD_POLL_MAX_SECONDS": "1",
                 "FLUSH_SECONDS": "0.5",

@@ -13,10 +13,10 @@ from rich.console import Console
 from consumer.cli.event_values import EventValue, bare_values_in, values_in
 from consumer.cli.explain_direct_calls import direct_call_policy
 from consumer.cli.explain_view import as_json_line, as_text, summary
-from consumer.cli.explanation import Explanation, Verdict, explain_events
+from consumer.cli.explanation import Decode, Explanation, Verdict, explain_events
 from consumer.cli.run import EnvFile
 from consumer.cli.sample_decoder import sample_decoder
-from consumer.cli.value_decoder import reads_bare_avro, value_decoder
+from consumer.cli.value_decoder import reads_bare_avro, topic_samples, value_decoder
 from consumer.service.from_settings import policy_from
 from consumer.settings import LogFormat, LogLevel, load_membership_settings
 from consumer.telemetry.logs import configure_logs
@@ -25,7 +25,7 @@ _STDIN = "-"
 _CANNOT_BE_USED = 2
 
 
-def explain(
+def explain(  # noqa: PLR0917 - one for each argument and option
     files: Annotated[
         list[str] | None,
         typer.Argument(
@@ -56,6 +56,13 @@ def explain(
             help="Event map to try out: what would be forwarded if all direct calls were on.",
         ),
     ] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(
+            "--topic",
+            help="Topic the events are of, where EVENT_FEEDS_FILE has several: its feed's format, schema and mapping count.",
+        ),
+    ] = None,
     env_file: EnvFile = None,
 ) -> None:
     """Say what would happen to each event, and why: for "why is this customer not in the audience?".
@@ -77,6 +84,9 @@ def explain(
     map with --event-map (the one of the program, or a TOML file). How old an
     event is does not count here.
 
+    With several feeds, --topic says whose the events are:
+    segment-liveintent explain --topic warehouse.identifies row.json
+
     Exits with 0 when every file could be read, whatever becomes of the events.
 
     Example: LIVEINTENT_AUDIENCES=vip_customers segment-liveintent explain event.json
@@ -85,7 +95,14 @@ def explain(
     policy = policy_from(load_membership_settings(os.environ, env_file=env_file))
     if not policy.audiences and not policy.every_audience:
         typer.echo("LIVEINTENT_AUDIENCES is empty: no audience is served.", err=True)
-    if schema is not None or mapping is not None:
+    if topic is not None:
+        if schema is not None or mapping is not None:
+            raise typer.BadParameter(
+                "takes the settings of the topic's feed; --schema and --mapping try out others.",
+                param_hint="--topic",
+            )
+        decode, is_bare = _of_topic(topic, env_file)
+    elif schema is not None or mapping is not None:
         decode = sample_decoder(schema, mapping, policy.audiences)
         is_bare = schema is not None
     else:
@@ -108,6 +125,16 @@ def explain(
         _show(explanations, console)
     if unreadable:
         raise typer.Exit(_CANNOT_BE_USED)
+
+
+def _of_topic(topic: str, env_file: Path | None) -> tuple[Decode, bool]:
+    samples = topic_samples(topic, os.environ, env_file=env_file)
+    if not samples.has_feed:
+        typer.echo(
+            f"No feed of EVENT_FEEDS_FILE names {topic}: read by EVENT_FORMAT and EVENT_MAPPING.",
+            err=True,
+        )
+    return samples.decode, samples.is_bare
 
 
 def _values(

@@ -63,7 +63,7 @@ def as_text(explanation: Explanation) -> Text:
     text.append(_printable(explanation.message_id or "(no message id)"), style="bold")
     text.append(f"  {_printable(' '.join(_about(explanation)))}\n", style="dim")
     text.append(f"  {explanation.verdict}", style=_STYLES[explanation.verdict])
-    if explanation.reason is not None:
+    if explanation.reason is not None and explanation.reason is not explanation.direct_call:
         text.append(f"  {explanation.reason}: {in_words(explanation.reason)}")
     if explanation.withdrawal is not None:
         text.append(f"\n    {_WITHDRAWALS[explanation.withdrawal]}")

@@ -125,6 +125,8 @@ def _direct_call(
 def _with_direct_call(explanation: Explanation, told: DirectCall | IgnoreReason) -> Explanation:
     if isinstance(told, DirectCall) and explanation.verdict is Verdict.IGNORED:
         return replace(explanation, verdict=Verdict.DIRECT_CALL, reason=None, direct_call=told)
+    if isinstance(told, IgnoreReason) and explanation.reason is IgnoreReason.NOT_AN_AUDIENCE:
+        return replace(explanation, reason=told, direct_call=told)  # as the service counts it
     return replace(explanation, direct_call=told)
 
 

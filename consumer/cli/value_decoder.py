@@ -1,8 +1,9 @@
 """Decodes single values outside the service: JSON as it is, Avro by the settings when it turns up."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,11 +20,54 @@ from consumer.segment.schemas import SchemaLookup
 from consumer.service.assembly import schemas_for
 from consumer.service.feeds import decoder_for
 from consumer.service.mappings import mapped_events
-from consumer.settings import EventSettings, load_membership_settings, load_part
+from consumer.settings import EventSettings, Feed, load_membership_settings, load_part
 from consumer.settings.variables import read_variables
 
 # Longer than a registry is given to make up its mind that it has no such schema.
 _SCHEMA_SECONDS = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSamples:
+    """How samples of one topic are read."""
+
+    decode: Decode
+    is_bare: bool
+    """Whether its values do not show that they are Avro."""
+    has_feed: bool
+    """Whether EVENT_FEEDS_FILE names it; else EVENT_FORMAT and what goes with it hold."""
+
+
+def topic_samples(
+    topic: str, environ: Mapping[str, str], *, env_file: Path | None = None
+) -> TopicSamples:
+    """What decodes values as the service does those of the topic, but JSON also where its format is Avro.
+
+    Raises SettingsError for settings that cannot be used. Decoding Avro blocks as that of `value_decoder`.
+    """
+    settings = load_part(EventSettings, environ, env_file=env_file)
+    feed = next((feed for feed in settings.event_feeds_file if topic in feed.topics), None)
+    alone = settings.model_copy(update={"event_feeds_file": (), **_of_feed(feed)})
+    audiences = _listed_audiences(environ, env_file=env_file)
+    is_bare = alone.event_format is EventFormat.AVRO_BARE
+    mapping = mapped_events([alone.event_mapping], audiences)[alone.event_mapping]
+    decode = _json_or_avro(
+        mapping,
+        lambda: _ConfiguredDecoder(alone, audiences=audiences).decode,
+        is_bare=is_bare,
+    )
+    return TopicSamples(decode, is_bare, has_feed=feed is not None)
+
+
+def _of_feed(feed: Feed | None) -> dict[str, object]:
+    """The feed's settings under the names of those they stand in for."""
+    if feed is None:
+        return {}
+    own: dict[str, object] = {
+        "event_format": feed.format,
+        "event_schema_file": None if feed.schema_file is None else Path(feed.schema_file),
+    }
+    return own if feed.mapping is None else own | {"event_mapping": feed.mapping}
 
 
 def value_decoder(environ: Mapping[str, str], *, env_file: Path | None = None) -> Decode:
@@ -32,11 +76,18 @@ def value_decoder(environ: Mapping[str, str], *, env_file: Path | None = None) -
     Those settings are read when the first Avro value comes: JSON needs none. Decoding Avro blocks on the schema source, and
     raises SettingsError for settings that cannot be used, CheckFailed when no schema comes in time.
     """
-    json_decoder = EventDecoder(
-        event_format=EventFormat.JSON, mapping=_mapping(environ, env_file=env_file)
+    return _json_or_avro(
+        _mapping(environ, env_file=env_file),
+        lambda: configured_decoder(environ, env_file=env_file),
+        is_bare=reads_bare_avro(environ, env_file=env_file),
     )
-    configured = cache(lambda: configured_decoder(environ, env_file=env_file))
-    is_bare = reads_bare_avro(environ, env_file=env_file)
+
+
+def _json_or_avro(
+    mapping: MappedEvents, configure: Callable[[], Decode], *, is_bare: bool
+) -> Decode:
+    json_decoder = EventDecoder(event_format=EventFormat.JSON, mapping=mapping)
+    configured = cache(configure)
 
     def decode(value: EventValue) -> Sequence[Decoded]:
         if value.value.lstrip().startswith(b"{") or not (is_bare or is_avro(value.value)):

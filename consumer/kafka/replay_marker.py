@@ -1,7 +1,7 @@
 """The marker a replay leaves in the metadata of the group's offsets, and the service carries on from commit to commit.
 
 Kafka stores it together with the offset or not at all, so it tells after any crash whether the offset was set. It says
-which replay it was and where the group had been, and needs no place of its own. See docs/decisions/0024-replay.md.
+which replay it was and where the group had been, and needs no place of its own. See docs/decisions/0028-replay.md.
 """
 
 import re

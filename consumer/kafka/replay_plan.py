@@ -1,7 +1,7 @@
 """What a replay would do to a group's offsets: the judgement, without a clock or a connection.
 
 A plan is made of absolute offsets. Its SHA-256 covers what an operator approves, and nothing that moves while the
-service runs: see docs/decisions/0024-replay.md.
+service runs: see docs/decisions/0028-replay.md.
 """
 
 import hashlib

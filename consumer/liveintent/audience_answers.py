@@ -11,6 +11,11 @@ class AudienceRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """LiveIntent has no such audience, and so nobody is in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Undecided:
     """Neither found nor refused: to be asked again later."""
 

@@ -6,16 +6,14 @@ replica that follows this rule ends with the same one.
 """
 
 import asyncio
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from consumer.audience.membership import AudienceKey, is_audience_name
 from consumer.choices import OnArchived, OnDeleted
 from consumer.liveintent.api_calls import AudienceCalls
-from consumer.liveintent.audience_answers import AudienceRefused, Undecided
+from consumer.liveintent.audience_answers import Absent, AudienceRefused, Undecided
 from consumer.liveintent.audience_by_id import SETTING, judged_by_id
 from consumer.liveintent.audience_choice import (
     ARCHIVED,
@@ -26,24 +24,21 @@ from consumer.liveintent.audience_choice import (
     warn_of_another_name,
 )
 from consumer.liveintent.audience_lookup import AudienceFinder, Unreadable
+from consumer.liveintent.audience_memory import AudienceMemory, Known
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.policies import Account, DirectoryPolicy
 from consumer.liveintent.shapes import AudienceId, AudienceRow
 from consumer.liveintent.upload_outcome import Refused, Success
 from consumer.telemetry.metrics import Metrics
 
-__all__ = ["AudienceDirectory", "AudienceRefused"]
+__all__ = ["Absent", "AudienceDirectory", "AudienceRefused"]
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A mapping. From `name_due_at` on a check looks the name up, as another audience may have it; before, only the id."""
-
-    id: AudienceId
-    checked_at: float
-    name_due_at: float
+_Resolved = AudienceId | AudienceRefused | Absent
+_IfNone = Callable[[AudienceKey, str], Awaitable[_Resolved | Undecided]]
+"""What to do when LiveIntent shows no audience of a name."""
 
 
 class AudienceDirectory:
@@ -65,7 +60,7 @@ class AudienceDirectory:
         self._clock = clock
         self._finder = AudienceFinder(api, account, start=policy.audience_lookup)
         self._locks: dict[AudienceKey, asyncio.Lock] = {}
-        self._known: dict[AudienceKey, _Known] = {}
+        self._memory = AudienceMemory(policy, clock)
         self._unsettled: set[AudienceKey] = set()
         self._refusals: dict[AudienceKey, str] = {}
         self._conflicts = NameConflicts(metrics)
@@ -73,7 +68,7 @@ class AudienceDirectory:
     @property
     def mappings(self) -> dict[AudienceKey, AudienceId]:
         """What is remembered now, for the status page."""
-        return {key: known.id for key, known in self._known.items()}
+        return self._memory.ids
 
     async def resolve(self, key: AudienceKey) -> AudienceId | AudienceRefused:
         """The audience to upload to.
@@ -81,9 +76,27 @@ class AudienceDirectory:
         Waits as long as LiveIntent leaves it undecided. Safe to cancel: a create that was under way is settled by
         searching when the name is next asked for.
         """
+        resolved = await self._decided(key, self._create)
+        if isinstance(resolved, Absent):
+            raise TypeError("an audience that could be created was called absent")
+        return resolved
+
+    async def find(self, key: AudienceKey) -> AudienceId | AudienceRefused | Absent:
+        """The same, but an audience LiveIntent does not have is not created.
+
+        It counts as absent when searches do not show it for as long as they may lag behind a create.
+        """
+        return await self._decided(key, self._absent)
+
+    def forget(self, key: AudienceKey) -> None:
+        """LiveIntent does not take the audience any more: look it up anew."""
+        if (known := self._memory.get(key)) is not None:
+            self._memory.doubt(key, known.id)
+
+    async def _decided(self, key: AudienceKey, if_none: _IfNone) -> _Resolved:
         async with self._locks.setdefault(key, asyncio.Lock()):
             park_seconds = self._policy.park_seconds
-            while isinstance(resolved := await self._resolve(key), Undecided):
+            while isinstance(resolved := await self._resolve(key, if_none), Undecided):
                 log.error(
                     "An audience can neither be found nor created; asking again later.",
                     audience=key,
@@ -95,31 +108,24 @@ class AudienceDirectory:
             self._note_refusal(key, resolved)
             return resolved
 
-    def forget(self, key: AudienceKey) -> None:
-        """LiveIntent does not take the audience any more: look it up anew."""
-        if (known := self._known.get(key)) is not None:
-            self._known[key] = _Known(known.id, -math.inf, -math.inf)
-
-    async def _resolve(self, key: AudienceKey) -> AudienceId | AudienceRefused | Undecided:
+    async def _resolve(self, key: AudienceKey, if_none: _IfNone) -> _Resolved | Undecided:
+        if (audience := self._memory.fresh(key)) is not None:
+            return audience
+        known = self._memory.get(key)
         if key in self._policy.audience_ids:
-            return await self._configured(key)
-        known = self._known.get(key)
-        if known is not None and not self._is_old(known):
-            return known.id
+            return await self._configured(key, known)
         if (
             known is not None
             and self._clock.now() < known.name_due_at
             and await self._active(known.id) is not None
         ):
-            self._known[key] = replace(known, checked_at=self._clock.now())
-            return known.id
-        return await self._by_name(key, known)
+            return self._memory.checked(key, known)
+        return await self._by_name(key, known, if_none)
 
-    async def _configured(self, key: AudienceKey) -> AudienceId | AudienceRefused | Undecided:
+    async def _configured(
+        self, key: AudienceKey, known: Known | None
+    ) -> AudienceId | AudienceRefused | Undecided:
         audience = AudienceId(self._policy.audience_ids[key])
-        known = self._known.get(key)
-        if known is not None and not self._is_old(known):
-            return audience
         row = judged_by_id(await self._api.get(audience), key, audience, account=self._account)
         if not isinstance(row, AudienceRow):
             return row
@@ -130,8 +136,8 @@ class AudienceDirectory:
         return self._remember(key, row)
 
     async def _by_name(
-        self, key: AudienceKey, known: _Known | None
-    ) -> AudienceId | AudienceRefused | Undecided:
+        self, key: AudienceKey, known: Known | None, if_none: _IfNone
+    ) -> _Resolved | Undecided:
         name = self._policy.name_prefix + key
         if not is_audience_name(name, self._policy.name_max):
             return AudienceRefused(f"{name!r} cannot be the name of a LiveIntent audience.")
@@ -149,15 +155,15 @@ class AudienceDirectory:
             return self._remember(key, row)
         if isinstance(rows, Unreadable):
             return Undecided(rows.detail)
-        if self._known.pop(key, None) is not None and not rows:
+        if self._memory.drop(key) and not rows:
             self._unsettled.add(key)  # perhaps neither its id nor its name is known everywhere yet
         existing = await self._existing(key, name, rows)
-        return existing if existing is not None else await self._create(key, name)
+        return existing if existing is not None else await if_none(key, name)
 
     async def _existing(
         self, key: AudienceKey, name: str, rows: Sequence[AudienceRow]
     ) -> AudienceId | AudienceRefused | Undecided | None:
-        """What all audiences of this name lead to; None when one is to be created."""
+        """What all audiences of this name lead to; None when there is none, or only such as another may replace."""
         if usable := usable_rows(rows):
             return self._settle_on(key, usable)
         archived = sorted((row for row in rows if row.status == ARCHIVED), key=precedence)
@@ -167,8 +173,6 @@ class AudienceDirectory:
             return AudienceRefused(
                 f"The audience {name} was deleted at LiveIntent. Create it there, or let it be created anew."
             )
-        if not self._policy.auto_create:
-            return AudienceRefused(f"LiveIntent has no audience {name}, and none is to be created.")
         return None
 
     async def _archived(
@@ -190,6 +194,8 @@ class AudienceDirectory:
         self, key: AudienceKey, name: str
     ) -> AudienceId | AudienceRefused | Undecided:
         """One create, and only after a search in vain a second one."""
+        if not self._policy.auto_create:
+            return AudienceRefused(f"LiveIntent has no audience {name}, and none is to be created.")
         for _ in range(2):
             if key in self._unsettled and (settled := await self._settled(key, name)) is not None:
                 return settled
@@ -208,6 +214,10 @@ class AudienceDirectory:
         return await self._settled(key, name) or Undecided(
             "Two creates had an unknown outcome, and no search finds the audience."
         )
+
+    async def _absent(self, key: AudienceKey, name: str) -> _Resolved | Undecided:
+        """Somebody may have created it a moment ago, and put people in."""
+        return await self._settled(key, name) or Absent()
 
     async def _settled(
         self, key: AudienceKey, name: str
@@ -228,7 +238,7 @@ class AudienceDirectory:
         self._metrics.audiences_created.inc()
         log.info("An audience was created.", audience=key, audience_id=row.id)
         # Already old, so that a cancel here leads to another look at the name.
-        self._known[key] = _Known(row.id, -math.inf, -math.inf)
+        self._memory.doubt(key, row.id)
 
         seen: Sequence[AudienceRow] = [row]
 
@@ -266,15 +276,9 @@ class AudienceDirectory:
         return self._remember(key, min(usable, key=precedence))
 
     def _remember(self, key: AudienceKey, row: AudienceRow) -> AudienceId:
-        """A rival may turn up while the audience is young, disappear while there is one, and be revived at any time."""
-        now = self._clock.now()
-        age_seconds = (self._clock.utc_now() - row.created_at).total_seconds()
-        unsure = age_seconds < self._policy.young_seconds or key in self._conflicts
-        name_due_at = now if unsure else now + self._policy.young_seconds
-        self._known[key] = _Known(row.id, now, name_due_at)
-        return row.id
+        return self._memory.remember(key, row, has_rivals=key in self._conflicts)
 
-    def _note_refusal(self, key: AudienceKey, resolved: AudienceId | AudienceRefused) -> None:
+    def _note_refusal(self, key: AudienceKey, resolved: _Resolved) -> None:
         if not isinstance(resolved, AudienceRefused):
             self._refusals.pop(key, None)
         elif self._refusals.get(key) != resolved.detail:
@@ -286,6 +290,3 @@ class AudienceDirectory:
         if not isinstance(outcome, Success) or outcome.value.status in {ARCHIVED, DELETED}:
             return None
         return outcome.value
-
-    def _is_old(self, known: _Known) -> bool:
-        return self._clock.now() - known.checked_at >= self._policy.recheck_seconds

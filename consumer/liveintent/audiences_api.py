@@ -6,8 +6,10 @@ text is sent, and a 400 for it is expected (see `audience_lookup`).
 
 from datetime import datetime
 
+from consumer.choices import MetadataEncoding
 from consumer.liveintent.api_calls import Content
-from consumer.liveintent.client import Json, LiveIntentClient
+from consumer.liveintent.audience_metadata import metadata_of
+from consumer.liveintent.client import LiveIntentClient
 from consumer.liveintent.exchange import Decided, Exchange, Withdrawn
 from consumer.liveintent.policies import Account
 from consumer.liveintent.shapes import (
@@ -45,11 +47,17 @@ class AudiencesApi:
     """The operations, each repeated until it is decided (see `Exchange`). Safe to cancel."""
 
     def __init__(
-        self, client: LiveIntentClient, exchange: Exchange, *, page_size: int = 30
+        self,
+        client: LiveIntentClient,
+        exchange: Exchange,
+        *,
+        page_size: int = 30,
+        metadata_encoding: MetadataEncoding = MetadataEncoding.NONE,
     ) -> None:
         self._client = client
         self._exchange = exchange
         self._page_size = page_size
+        self._metadata_encoding = metadata_encoding
 
     async def search_v2(
         self, account: Account, *, name: str | None, cursor: str | None
@@ -85,11 +93,13 @@ class AudiencesApi:
 
     async def create(self, account: Account, name: str) -> Decided[AudienceRow]:
         """A new audience. Never repeated after it may have been sent: OutcomeUnknown then."""
-        audience: Json = {
+        audience: dict[str, object] = {
             "name": name,
             "accountId": account.account_id,
             "dataProviderId": account.data_provider_id,
         }
+        if (metadata := metadata_of(name, self._metadata_encoding)) is not None:
+            audience["metadata"] = metadata
 
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.create_audience(token, audience)

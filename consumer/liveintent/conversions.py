@@ -1,6 +1,6 @@
 """Direct calls to LiveIntent's Conversions API: many in a request, each with an id that is the same in every repetition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from aiohttp import hdrs
@@ -30,9 +30,7 @@ class Conversions:
         """`url` is the API's base; `exchange` has the token."""
         self._http = http
         self._exchange = exchange
-        self._url = URL(
-            f"{url.rstrip('/')}/conversions/{quote(customer_id, safe='')}", encoded=True
-        )
+        self._url = conversions_url(url, customer_id)
         self._pixel_id = pixel_id
 
     async def send(self, parcel: Parcel) -> Sent:
@@ -60,12 +58,22 @@ class Conversions:
             Operation.CONVERT,
             self._url,
             conversions_body(calls, pixel_id=self._pixel_id),
-            {
-                hdrs.AUTHORIZATION: f"Bearer {token}",
-                hdrs.ACCEPT: "application/json",
-                hdrs.CONTENT_TYPE: "application/json",
-            },
+            conversions_headers(token),
         )
+
+
+def conversions_url(url: str, customer_id: str) -> URL:
+    """Where events are sent to. `url` is the API's base."""
+    return URL(f"{url.rstrip('/')}/conversions/{quote(customer_id, safe='')}", encoded=True)
+
+
+def conversions_headers(token: str) -> Mapping[str, str]:
+    """What goes with a request."""
+    return {
+        hdrs.AUTHORIZATION: f"Bearer {token}",
+        hdrs.ACCEPT: "application/json",
+        hdrs.CONTENT_TYPE: "application/json",
+    }
 
 
 def _partly_taken(said: object, sent: Sequence[DirectCall]) -> Taken | NotTaken:

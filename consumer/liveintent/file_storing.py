@@ -6,6 +6,7 @@ from datetime import UTC, timedelta
 
 import structlog
 
+from consumer.choices import UploadCompression
 from consumer.liveintent.api_calls import Content
 from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.exchange import Withdrawn
@@ -151,7 +152,7 @@ class FileStoring:
             file = hash_file(self._tools.spelling.rows(now, kind), kind)
             self._made = True
             trail.puts.append(Put(self._tools.clock.now(), rows))
-            return file
+            return await self._packed(file)
 
         outcome = await self._send(url, content)
         match outcome:
@@ -178,6 +179,13 @@ class FileStoring:
                 # Not sent: the URL grew too old, no row is left, or the lease ran out.
                 self._not_stored(trail)
         return False
+
+    async def _packed(self, file: bytes) -> bytes:
+        spelling = self._tools.spelling
+        if spelling.compression is UploadCompression.NONE:
+            return file
+        # Off the loop: a large file takes a second. Whoever interrupts the attempt meanwhile breaks it off.
+        return await asyncio.to_thread(spelling.packed, file)
 
     async def _send(self, url: SignedUrl, content: Content) -> Outcome[None] | Withdrawn:
         self._made = self._interrupted = False

@@ -12,7 +12,14 @@ from consumer.audience.membership import (
     AudienceKey,
     IdentifierType,
 )
-from consumer.choices import AudienceLookup, LetterCase, OnArchived, OnDeleted
+from consumer.choices import (
+    AudienceLookup,
+    LetterCase,
+    OnArchived,
+    OnDeleted,
+    UploadCompression,
+)
+from consumer.liveintent.packing import packed, packed_extension
 from consumer.liveintent.retry_schedule import RetrySchedule
 
 
@@ -98,6 +105,16 @@ class Spelling:
     """Only where it is not the one the values have: lower for AAID, upper for IDFA."""
     upload_name_prefix: str = "segment-liveintent"
     upload_name_extension: str = ".txt"
+    compression: UploadCompression = UploadCompression.NONE
+
+    @property
+    def upload_name_end(self) -> str:
+        """How the name of every upload ends."""
+        return packed_extension(self.upload_name_extension, self.compression)
+
+    def packed(self, content: bytes) -> bytes:
+        """The file as it is stored. Not for an event loop, unless nothing is compressed."""
+        return packed(content, self.compression, extension=self.upload_name_extension)
 
     def action(self, action: Action) -> str:
         """LiveIntent's word for the action."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
 from consumer.liveintent.api_calls import UploadCalls
-from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.audience_directory import Absent, AudienceRefused
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.policies import Spelling, UploadTimes
 from consumer.liveintent.shapes import AudienceId
@@ -95,6 +95,10 @@ class AudienceResolver(Protocol):
 
     async def resolve(self, key: AudienceKey) -> AudienceId | AudienceRefused:
         """The audience to upload to."""
+        ...
+
+    async def find(self, key: AudienceKey) -> AudienceId | AudienceRefused | Absent:
+        """The same, without creating one."""
         ...
 
     def forget(self, key: AudienceKey) -> None:

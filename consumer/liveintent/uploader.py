@@ -3,17 +3,24 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
 from consumer.liveintent.api_calls import UploadCalls
-from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.audience_directory import Absent, AudienceRefused
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.file_upload import FileUpload
 from consumer.liveintent.hash_file import rows_that_fit
 from consumer.liveintent.policies import UploadPolicy
+from consumer.liveintent.send_results import (
+    Finished,
+    NobodyToRemove,
+    PartlyFinished,
+    Progress,
+    SendResult,
+)
 from consumer.liveintent.upload_counts import UploadCounts
 from consumer.liveintent.upload_listings import UploadListings
 from consumer.liveintent.upload_parts import (
@@ -32,6 +39,7 @@ __all__ = [
     "AudienceRefused",
     "Counted",
     "Finished",
+    "NobodyToRemove",
     "PartlyFinished",
     "SendResult",
     "UploadBatch",
@@ -59,20 +67,6 @@ class UploadBatch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """LiveIntent is done with every file of the batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartlyFinished:
-    """LiveIntent is done with some files of the batch, and refused others. `rows` are those it is done with."""
-
-    refused: AudienceRefused | UploadRefused
-    """The first refusal, or the audience's."""
-    rows: frozenset[str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Counted:
     """What LiveIntent counted of the last file it finished for an audience. `at` is on the clock's `now`."""
 
@@ -92,9 +86,6 @@ class Activity:
     action: Action
     identifier_type: IdentifierType
     detail: str = ""
-
-
-SendResult = Finished | PartlyFinished | AudienceRefused | UploadRefused
 
 
 class Uploader:
@@ -117,7 +108,7 @@ class Uploader:
         """Without a `lease` nobody else can be given what we send."""
         prefix, extension = (
             policy.spelling.upload_name_prefix,
-            policy.spelling.upload_name_extension,
+            policy.spelling.upload_name_end,
         )
         self._clock = clock
         self._max_rows = policy.max_rows_per_upload
@@ -160,15 +151,17 @@ class Uploader:
 
         A file that is refused leaves the others their chance, unless it is the audience that is refused. `on_stored` is
         called once, when the last file is stored, or when nothing (more) had to be sent; not at all when a file is
-        refused before. Rows are asked for anew before each attempt. Safe to cancel: what was stored stays stored, and
-        the next batch of the audience first waits for it.
+        refused before, or there is nobody to remove. Rows are asked for anew before each attempt. Safe to cancel: what
+        was stored stays stored, and the next batch of the audience first waits for it.
         """
         once = _Once(on_stored)
         # Lanes send one batch at a time; this keeps the promise to LiveIntent if one ever does not.
         async with self._locks.setdefault(batch.audience, asyncio.Lock()):
             try:
                 files = tuple(batch.files())
-                progress = _Progress()
+                if (nowhere := await self._nowhere(batch, files)) is not None:
+                    return nowhere
+                progress = Progress()
                 for what in files:
                     on_last = once if what == files[-1] else _nothing
                     await self._send_rows(batch, what, progress, on_last=on_last)
@@ -191,11 +184,29 @@ class Uploader:
         """Somebody else's work has become ours: before the next file, wait for what they have under way."""
         self._tools.listings.forget_all()
 
+    async def _nowhere(
+        self, batch: UploadBatch, files: Sequence[tuple[Action, IdentifierType]]
+    ) -> NobodyToRemove | AudienceRefused | None:
+        """Why a batch that only removes has nowhere to go: it must not create its audience."""
+        if not files or any(action is not Action.REMOVE for action, _ in files):
+            return None
+        self._shower(batch.audience, files[0], rows=len(batch.rows(*files[0])))(
+            UploadStage.RESOLVING, ""
+        )
+        found = await self._tools.directory.find(batch.audience)
+        match found:
+            case Absent():
+                return NobodyToRemove()
+            case AudienceRefused():
+                return found
+            case _:
+                return None
+
     async def _send_rows(
         self,
         batch: UploadBatch,
         what: tuple[Action, IdentifierType],
-        progress: "_Progress",
+        progress: Progress,
         *,
         on_last: Callable[[], None],
     ) -> None:
@@ -244,28 +255,6 @@ class Uploader:
                 self._activity[audience] = activity
 
         return show
-
-
-class _Progress:
-    """What has become of a batch's files so far."""
-
-    def __init__(self) -> None:
-        self.refused: AudienceRefused | UploadRefused | None = None
-        self._finished: list[FileToSend] = []
-
-    def note(self, file: FileToSend, refused: AudienceRefused | UploadRefused | None) -> None:
-        """Take note of how one file ended."""
-        if refused is None:
-            self._finished.append(file)
-        elif self.refused is None or isinstance(refused, AudienceRefused):
-            self.refused = refused
-
-    def result(self) -> SendResult:
-        """What has become of the batch, when all is over."""
-        if self.refused is None:
-            return Finished()
-        rows = frozenset(row for file in self._finished for row in file.rows())
-        return PartlyFinished(self.refused, rows) if rows else self.refused
 
 
 class _Once:

@@ -10,8 +10,10 @@ from aiohttp import web
 
 from consumer.sandbox.faults import UPLOAD_KINDS, Faults, Operation
 from consumer.sandbox.liveintent_breaches import Breach, BreachKind, Refused
-from consumer.sandbox.liveintent_rows import read_rows
+from consumer.sandbox.liveintent_packing import unpacked
+from consumer.sandbox.liveintent_rows import Rows, read_rows
 from consumer.sandbox.liveintent_state import LiveIntentState, SandboxOptions
+from consumer.sandbox.liveintent_uploads import UploadRequest
 from consumer.sandbox.liveintent_wire import Answer, storage_error
 
 
@@ -52,7 +54,7 @@ class Storage:
         except Refused as refused:
             return storage_error(refused.status, refused.message)
         # Off the loop: a big file takes a moment, and other requests must not wait for it.
-        rows = await asyncio.to_thread(read_rows, body, wanted.identifier_type)
+        rows = await asyncio.to_thread(_read, body, wanted)
         fault = self._faults.take(
             UPLOAD_KINDS, Operation.STORE, audiences=frozenset({wanted.audience.name})
         )
@@ -61,3 +63,7 @@ class Storage:
 
     def _note(self, kind: BreachKind, detail: str) -> None:
         self._state.breaches.append(Breach(kind, detail))
+
+
+def _read(body: bytes, wanted: UploadRequest) -> Rows:
+    return read_rows(unpacked(body, wanted.upload_name), wanted.identifier_type)

@@ -21,7 +21,7 @@ from consumer.sandbox.segment_intents import (
 Members = Mapping[str, Mapping[str, set[str]]]
 """Audience, then identifier type, to the rows LiveIntent holds."""
 
-CONTESTED = frozenset({IgnoreReason.DUPLICATE, IgnoreReason.STALE})
+CONTESTED = frozenset({IgnoreReason.DUPLICATE, IgnoreReason.STALE, IgnoreReason.NOBODY_TO_REMOVE})
 """Reasons that depend on what had been sent when the record arrived."""
 
 _When = tuple[int, int]

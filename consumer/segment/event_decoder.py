@@ -166,7 +166,9 @@ class EventDecoder:
         reason = RejectReason.REFUSED_SCHEMA if is_refused else RejectReason.UNKNOWN_SCHEMA
         return Rejected(reason, schema.detail)
 
-    def _decode_avro_with(self, loaded: LoadedSchema, body: bytes) -> SegmentEvent | Rejected:
+    def _decode_avro_with(
+        self, loaded: LoadedSchema, body: bytes
+    ) -> SegmentEvent | Ignored | Rejected:
         if (refusal := self._limits.refusal_of_schema(loaded, len(body), 1)) is not None:
             return refusal
         read = self._read_all(loaded, body, 1)

@@ -14,7 +14,8 @@ WHY_IGNORED: Mapping[IgnoreReason, str] = MappingProxyType(
         ),
         IgnoreReason.NOT_AN_AUDIENCE: (
             "It is not about an audience, but an ordinary call or a computed trait; or it comes without Engage's personas and "
-            "names nothing that LIVEINTENT_AUDIENCES lists."
+            "names nothing that LIVEINTENT_AUDIENCES lists. Where direct calls are on, an ordinary call has the reason why it "
+            "is not forwarded instead."
         ),
         IgnoreReason.AUDIENCE_NOT_CONFIGURED: (
             "Its audience is not listed in LIVEINTENT_AUDIENCES. Keys are compared exactly, case included."
@@ -32,10 +33,11 @@ WHY_IGNORED: Mapping[IgnoreReason, str] = MappingProxyType(
             "(SEGMENT_INTEGRATION_NAMES, case included)."
         ),
         IgnoreReason.OPTED_OUT: (
-            "Its integrations switch LiveIntent Audiences off, so nobody is added. Removals still go out."
+            "Its integrations switch LiveIntent Audiences off, so nobody is added and nothing forwarded. Removals still go out."
         ),
         IgnoreReason.NO_CONSENT: (
-            "The person has not agreed to every consent category in SEGMENT_CONSENT_CATEGORIES, so is not added. "
+            "The person has not agreed to every consent category in SEGMENT_CONSENT_CATEGORIES (or, for a direct call, GDPR may "
+            "apply, the sale of data was refused, or the device limits tracking), so is not added, and nothing is forwarded. "
             "Removals still go out."
         ),
         IgnoreReason.NO_IDENTIFIER: (
@@ -63,6 +65,13 @@ WHY_IGNORED: Mapping[IgnoreReason, str] = MappingProxyType(
         ),
         IgnoreReason.NOT_REPLAYED: (
             "Read by a replay beside the live group, which sends only members it has sent before there; the live group delivers it."
+        ),
+        IgnoreReason.ROW_DELETED: (
+            "It is a database's change event and says that a row was deleted (its mapping has envelope = change-event): no call "
+            "of Segment's, and so nobody is removed for it."
+        ),
+        IgnoreReason.NOBODY_TO_REMOVE: (
+            "It only removes, and LiveIntent has no such audience: nobody is in it, and none is created for that."
         ),
     }
 )

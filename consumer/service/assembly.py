@@ -276,7 +276,12 @@ async def _liveintent(
     exchange = Exchange(
         Token(settings.liveintent_api_key.read, clock=clock), limits, metrics, clock=clock
     )
-    api = AudiencesApi(client, exchange, page_size=limits.page_size)
+    api = AudiencesApi(
+        client,
+        exchange,
+        page_size=limits.page_size,
+        metadata_encoding=settings.liveintent_metadata_encoding,
+    )
     account = Account(settings.liveintent_account_id, settings.liveintent_data_provider_id)
     directory = AudienceDirectory(api, account, directory_policy(settings), metrics, clock=clock)
     uploader = Uploader(

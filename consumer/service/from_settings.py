@@ -77,6 +77,7 @@ def spelling(settings: LiveIntentSettings) -> Spelling:
         },
         upload_name_prefix=settings.upload_name_prefix,
         upload_name_extension=settings.upload_name_extension,
+        compression=settings.upload_compression,
     )
 
 

@@ -8,8 +8,9 @@ from consumer.settings.parsing import (
     KafkaTopics,
     Line,
     Seconds,
+    SecretLine,
 )
-from consumer.settings.part import Part
+from consumer.settings.part import SECRET, Part
 
 # Properties that have a setting of their own, or on which at-least-once delivery rests. Kafka's side knows more of
 # them and says so through load_settings; these are refused even where nobody asks it.
@@ -56,6 +57,16 @@ class KafkaSettings(Part):
         description="Any other librdkafka properties, as a JSON object: security, client.rack, "
         "group.protocol and group.instance.id (see docs/group-membership.md). "
         "`KAFKA_PROPERTIES_FILE` names a file with more of them, for secret ones such as sasl.password.",
+    )
+    kafka_sasl_username: Line | None = Field(
+        default=None,
+        description="User name for the brokers, where they ask for one (sasl.username). How they ask is said in KAFKA_PROPERTIES: "
+        "security.protocol and sasl.mechanism.",
+    )
+    kafka_sasl_password: SecretLine | None = Field(
+        default=None,
+        description="Password for the brokers (sasl.password). It is read at the start: a new one needs a restart.",
+        json_schema_extra=SECRET,
     )
     kafka_commit_seconds: Seconds = Field(
         default=1.0,

@@ -4,7 +4,14 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from consumer.choices import AudienceLookup, LetterCase, OnArchived, OnDeleted
+from consumer.choices import (
+    AudienceLookup,
+    LetterCase,
+    MetadataEncoding,
+    OnArchived,
+    OnDeleted,
+    UploadCompression,
+)
 from consumer.settings.parsing import Count, EncryptedUrl, HeaderSecret, HttpHeaders, Line, Seconds
 from consumer.settings.part import SECRET, Part
 
@@ -68,6 +75,11 @@ class LiveIntentSettings(Part):
         default=60.0,
         description="How long, in three searches, a create of unknown outcome is looked for before another create. Longer "
         "than LiveIntent's search lags behind.",
+    )
+    liveintent_metadata_encoding: MetadataEncoding = Field(
+        default=MetadataEncoding.NONE,
+        description="Whether an audience that is created carries its name as metadata, under segment_liveintent, and how that is "
+        "written: none, plain, or tagged as LiveIntent's OpenAPI has it. Nothing here needs it.",
     )
     liveintent_action_add: Line = Field(
         default="ADD",
@@ -134,6 +146,11 @@ class LiveIntentSettings(Part):
     upload_name_extension: Annotated[str, Field(pattern=r"^\.[a-z]{1,8}$")] = Field(
         default=".txt",
         description="End of every upload's name. LiveIntent's guides name .txt and .csv; the content is the same.",
+    )
+    upload_compression: UploadCompression = Field(
+        default=UploadCompression.NONE,
+        description="How files are packed: none, gzip (the name then ends in .gz too) or zip. LiveIntent's older guides name "
+        "zip, and nothing names gzip: ask before you change it.",
     )
     upload_url_max_age_seconds: Seconds = Field(
         default=300.0,

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from consumer.errors import SettingsError
 from consumer.settings.feeds_file import read_feeds
+from consumer.settings.kafka_credentials import with_credentials
 from consumer.settings.membership import MembershipSettings
 from consumer.settings.model import Settings
 from consumer.settings.names import FILE_SUFFIX, KAFKA_PROPERTIES_FILE, SECRET_NAMES
@@ -98,7 +99,11 @@ def _value(name: str, variables: Mapping[str, str], property_problems: PropertyP
     if name in SECRET_NAMES:
         return _secret(name, variables)
     if name == "KAFKA_PROPERTIES":
-        properties = _kafka_properties(variables)
+        properties = with_credentials(
+            _kafka_properties(variables),
+            username=variables.get("KAFKA_SASL_USERNAME") or None,
+            password=_kafka_password(variables),
+        )
         if found := property_problems(properties):
             raise SettingsError(found)
         return properties
@@ -143,6 +148,14 @@ def _kafka_properties(variables: Mapping[str, str]) -> dict[str, str]:
             [f"KAFKA_PROPERTIES and {KAFKA_PROPERTIES_FILE} both hold {', '.join(both)}."]
         )
     return public | private
+
+
+def _kafka_password(variables: Mapping[str, str]) -> str | None:
+    try:
+        secret = _secret("KAFKA_SASL_PASSWORD", variables)
+    except SettingsError:
+        return None  # it is complained of as a setting of its own
+    return None if secret is None else secret.read()
 
 
 def _texts(origin: str, text: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ def test_secrets_are_files_and_never_variables_or_arguments_or_configuration(
             # The sandbox's key opens nothing.
             variables = {n for n, v in environment(container).items() if v != "sandbox-token"}
             assert not variables & {
-                "LIVEINTENT_API_KEY", "SCHEMA_REGISTRY_PASSWORD", "SCHEMA_REGISTRY_TOKEN", "SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET",
+                "LIVEINTENT_API_KEY", "KAFKA_SASL_PASSWORD", "SCHEMA_REGISTRY_PASSWORD", "SCHEMA_REGISTRY_TOKEN", "SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET",
             }  # fmt: skip
             assert not any("secretKeyRef" in json.dumps(each) for each in container.get("env", []))
         for volume in pod["spec"].get("volumes", []):
@@ -128,6 +128,7 @@ def _lay_out(folder: Path) -> None:
     secrets.mkdir()
     for name in (
         "LIVEINTENT_API_KEY",
+        "KAFKA_SASL_PASSWORD",
         "SCHEMA_REGISTRY_PASSWORD",
         "SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET",
     ):

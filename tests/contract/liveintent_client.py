@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
+from consumer.choices import MetadataEncoding
 from consumer.liveintent.audience_directory import AudienceDirectory
 from consumer.liveintent.audiences_api import AudiencesApi
 from consumer.liveintent.client import LiveIntentClient
@@ -18,6 +19,7 @@ from consumer.liveintent.policies import (
     Account,
     DirectoryPolicy,
     LiveIntentLimits,
+    Spelling,
     StoreHeaders,
     Timeouts,
     UploadPolicy,
@@ -72,6 +74,8 @@ class Rig:
         metrics: Metrics,
         *,
         directory: DirectoryPolicy = QUICK_DIRECTORY,
+        spelling: Spelling = Spelling(),  # noqa: B008 - frozen
+        metadata_encoding: MetadataEncoding = MetadataEncoding.NONE,
     ) -> None:
         self.sandbox = sandbox
         self.client = client
@@ -86,14 +90,16 @@ class Rig:
             schedule=RetrySchedule(first_seconds=0.02, max_seconds=0.1),
             circuit_schedule=RetrySchedule(first_seconds=0.1, max_seconds=0.3),
         )
-        self.api = AudiencesApi(client, self.exchange, page_size=5)
+        self.api = AudiencesApi(
+            client, self.exchange, page_size=5, metadata_encoding=metadata_encoding
+        )
         account = Account(sandbox.options.account_id, sandbox.options.data_provider_id)
         self.directory = AudienceDirectory(self.api, account, directory, metrics, clock=clock)
         self.uploader = Uploader(
             self.api,
             self.directory,
             metrics,
-            policy=UploadPolicy(times=QUICK_TIMES),
+            policy=UploadPolicy(times=QUICK_TIMES, spelling=spelling),
             clock=clock,
         )
         self.stored = 0
@@ -121,6 +127,8 @@ async def a_rig(
     timeouts: Timeouts | None = None,
     directory: DirectoryPolicy = QUICK_DIRECTORY,
     store_headers: StoreHeaders | None = None,
+    spelling: Spelling = Spelling(),  # noqa: B008 - frozen
+    metadata_encoding: MetadataEncoding = MetadataEncoding.NONE,
 ) -> AsyncIterator[Rig]:
     """A sandbox and the parts that speak to it, both stopped at the end."""
     sandbox = LiveIntentSandbox(
@@ -132,6 +140,13 @@ async def a_rig(
         async with LiveIntentClient(
             url, metrics, timeouts=timeouts or Timeouts(), store_headers=store_headers
         ) as client:
-            yield Rig(sandbox, client, metrics, directory=directory)
+            yield Rig(
+                sandbox,
+                client,
+                metrics,
+                directory=directory,
+                spelling=spelling,
+                metadata_encoding=metadata_encoding,
+            )
     finally:
         await sandbox.stop()

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from consumer.liveintent.policies import LiveIntentLimits, UploadPolicy, UploadTimes
+from consumer.choices import MetadataEncoding, UploadCompression
+from consumer.liveintent.policies import LiveIntentLimits, Spelling, UploadPolicy, UploadTimes
 from consumer.liveintent.uploader import Finished
 from consumer.record import RejectReason
 from consumer.settings import load_settings
@@ -54,6 +55,8 @@ def test_what_liveintent_does_not_publish_is_a_setting_with_a_careful_default() 
     assert settings.liveintent_max_rows_per_upload == UploadPolicy().max_rows_per_upload == 500_000
     assert (settings.liveintent_action_add, settings.liveintent_action_remove) == ("ADD", "REMOVE")
     assert (settings.upload_content_type, settings.upload_headers) == (None, {})
+    assert settings.upload_compression is Spelling().compression is UploadCompression.NONE
+    assert settings.liveintent_metadata_encoding is MetadataEncoding.NONE
 
 
 def test_the_defaults_of_the_parts_are_those_of_the_settings() -> None:

@@ -454,6 +454,9 @@ class Resolver:
             self._known = self._world.audience
         return self._known
 
+    async def find(self, key: AudienceKey) -> AudienceId | AudienceRefused:
+        return await self.resolve(key)
+
     def forget(self, key: AudienceKey) -> None:
         self._known = None
 

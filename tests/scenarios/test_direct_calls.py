@@ -97,6 +97,8 @@ async def test_a_call_that_is_not_forwarded_is_counted_with_its_reason(
         group = a_page_view(type="group")
         await world.produce([old, group, a_page_view()])
         await service.has_finished(3)
+
+        assert service.books.ignored == {"too_old": 1, "direct_call_off": 1}
         scrape = await service.scrape()
 
     assert scrape.value("direct_calls_total", sink="none", outcome="too_old") == 1

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import TypeVar
 
+from consumer.cli.checks.direct_calls import direct_call_findings
 from consumer.cli.checks.findings import Check, Finding, Result, ok, warning
 from consumer.cli.checks.kafka import kafka_findings
 from consumer.cli.checks.liveintent import look_at_liveintent
@@ -31,6 +32,8 @@ async def findings(settings: Settings, *, seconds: float, live: bool) -> AsyncIt
         yield finding
     if live:
         async for finding in privacy_findings(settings, seconds=seconds):
+            yield finding
+        async for finding in direct_call_findings(settings, seconds=seconds):
             yield finding
 
 

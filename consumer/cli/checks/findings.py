@@ -29,6 +29,7 @@ class Check(StrEnum):
     LOOKUP = "lookup"
     UPLOAD = "upload"
     PRIVACY = "privacy"
+    DIRECT_CALLS = "direct_calls"
 
 
 @dataclass(frozen=True, slots=True)

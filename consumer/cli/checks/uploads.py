@@ -65,7 +65,7 @@ class _Mint:
         request = UploadRequest(
             action=word,
             identifier_type=self._spelling.identifier_type(kind),
-            upload_name=f"{self._spelling.upload_name_prefix}-check-{word}-{kind}.txt",
+            upload_name=f"{self._spelling.upload_name_prefix}-check-{word}-{kind}{self._spelling.upload_name_end}",
         )
         return await once(
             self._look.api.mint(self._audience.id, request), seconds=self._look.seconds

@@ -3,21 +3,27 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from consumer.record import Rejected
+from consumer.record import Ignored, IgnoreReason, Rejected
 from consumer.segment.event import SegmentEvent, event_from
-from consumer.segment.mapping.model import EventMapping, NameSource, TimeSource, Unit
+from consumer.segment.mapping.model import Envelope, EventMapping, NameSource, TimeSource, Unit
 from consumer.segment.mapping.names import converted_names, rule_of
 from consumer.segment.mapping.objects import object_in, renaming
 from consumer.segment.mapping.paths import FieldOf, Get, getter
 from consumer.segment.mapping.sections import compile_section, first_of
 from consumer.segment.schemas import LoadedSchema
 
-ReadEvent = Callable[[Mapping[str, object]], SegmentEvent | Rejected]
+ReadEvent = Callable[[Mapping[str, object]], SegmentEvent | Ignored | Rejected]
 """The event that the fields of a decoded value describe, or why there is none; it never raises for what they hold."""
 
 _NO_MAPPING = EventMapping()
 _MOST_SCHEMAS = 1_000
 _MOST_DIGITS = 20
+_ROW_DELETED = Ignored(IgnoreReason.ROW_DELETED)
+_OPERATION = "op"
+_DELETIONS = (
+    "d",
+    "t",
+)  # a row; all rows of a table (source: Debezium's documentation of its change events)
 _NO_TIME = 10**18  # in any unit; whole numbers may be larger than any float
 
 
@@ -90,10 +96,14 @@ def compile_mapping(
     plain = [(ours, get.name) for ours, get in getters if isinstance(get, FieldOf)]
     others = [(ours, get) for ours, get in getters if not isinstance(get, FieldOf)]
     within = getter(mapping.within) if mapping.within else None
+    is_change_event = mapping.envelope is Envelope.CHANGE_EVENT
+    operation = getter((*mapping.within[:-1], _OPERATION))
 
-    def read(record: Mapping[str, object]) -> SegmentEvent | Rejected:
+    def read(record: Mapping[str, object]) -> SegmentEvent | Ignored | Rejected:
         if within is not None:
             inner = within(record)
+            if inner is None and is_change_event and operation(record) in _DELETIONS:
+                return _ROW_DELETED
             record = inner if isinstance(inner, Mapping) else {}
         find = record.get
         fields = {ours: find(theirs) for ours, theirs in plain}

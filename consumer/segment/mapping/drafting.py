@@ -71,6 +71,7 @@ class _Draft:
 def draft_mapping(fields: Sequence[FoundField], record_name: str) -> str:
     """The text of a mapping for records with these fields."""
     within = _wrapper(fields)
+    names = {each.path[0] for each in fields}
     if within:
         inside = [each for each in fields if each.path[0] == within and len(each.path) > 1]
         fields = [_outdented(each) for each in inside]
@@ -78,6 +79,11 @@ def draft_mapping(fields: Sequence[FoundField], record_name: str) -> str:
     draft.add(f"description = {_quoted(f'Drafted from the record {record_name}.')}")
     if within:
         draft.add(f"within = {_quoted(within)}", "it holds what the record itself lacks")
+        if within == "after" and "op" in names:
+            draft.add(
+                'envelope = "change-event"',
+                "it has op and after, as a database's change events have",
+            )
     if any(each.path[0].startswith("context_") for each in fields):
         _draft_row(draft)
     else:

@@ -21,6 +21,14 @@ class Unit(StrEnum):
     MICROSECONDS = "microseconds"
 
 
+class Envelope(StrEnum):
+    """What the record is that `within` stands in."""
+
+    PLAIN = "plain"
+    CHANGE_EVENT = "change-event"
+    """A database's change event, as Debezium writes it: beside the row is `op`, and `d` or `t` say that rows were deleted."""
+
+
 class Values(StrEnum):
     """What the texts inside an object are."""
 
@@ -184,6 +192,8 @@ class EventMapping(_Table):
     extends: str | None = None
     within: APath = ()
     """Where in the record everything is: `after` in a change event of a database."""
+    envelope: Envelope = Envelope.PLAIN
+    """What stands around it."""
     call: Call = Call()
     traits: Section = Section()
     properties: Section = Section()
@@ -193,6 +203,12 @@ class EventMapping(_Table):
     """Columns that are no members of any object, whatever `columns` says."""
     booleans: Booleans | None = None
     audiences: AudienceNames = AudienceNames()
+
+    @model_validator(mode="after")
+    def _envelope_holds_something(self) -> Self:
+        if self.envelope is Envelope.CHANGE_EVENT and not self.within:
+            raise ValueError('must have within (such as "after") when envelope is change-event')
+        return self
 
     @model_validator(mode="after")
     def _one_takes_the_rest(self) -> Self:

@@ -98,8 +98,15 @@ settings.{{ . }} and schemaRegistry.tls.existingSecret: keep one of them
 {{- end }}
 {{- end }}
 {{- $password := or (hasPrefix "SCRAM-" .Values.kafka.sasl.mechanism) (eq .Values.kafka.sasl.mechanism "PLAIN") }}
-{{- if and $password (not (or (hasKey .Values.secrets "KAFKA_PROPERTIES") .Values.settings.KAFKA_PROPERTIES_FILE)) }}
-kafka.sasl.mechanism {{ .Values.kafka.sasl.mechanism }} needs secrets.KAFKA_PROPERTIES, with sasl.password in it
+{{- $given := or (hasKey .Values.secrets "KAFKA_SASL_PASSWORD") .Values.settings.KAFKA_SASL_PASSWORD_FILE (hasKey .Values.secrets "KAFKA_PROPERTIES") .Values.settings.KAFKA_PROPERTIES_FILE }}
+{{- if and $password (not $given) }}
+kafka.sasl.mechanism {{ .Values.kafka.sasl.mechanism }} needs secrets.KAFKA_SASL_PASSWORD (or secrets.KAFKA_PROPERTIES, with sasl.password in it)
+{{- end }}
+{{- if and .Values.kafka.sasl.username (or .Values.settings.KAFKA_SASL_USERNAME (hasKey .Values.settings "KAFKA_SASL_USERNAME")) }}
+kafka.sasl.username and settings.KAFKA_SASL_USERNAME: keep one of them
+{{- end }}
+{{- if and (hasKey .Values.secrets "KAFKA_SASL_PASSWORD") (not .Values.kafka.sasl.mechanism) (not (hasKey $properties "sasl.mechanism")) (not (hasKey $properties "sasl.mechanisms")) }}
+secrets.KAFKA_SASL_PASSWORD does nothing without kafka.sasl.mechanism
 {{- end }}
 {{- end -}}
 

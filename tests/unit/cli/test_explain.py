@@ -432,3 +432,71 @@ def test_consent_that_is_taken_back_shows_whom_it_removes() -> None:
 
     assert explanation.verdict is Verdict.CHANGES
     assert "The person took back consent" in str(as_text(explanation))
+
+
+# Which feed's settings count.
+
+
+FEEDS = """
+[[feed]]
+topics = ["rows"]
+format = "json"
+mapping = "rows.toml"
+
+[[feed]]
+topics = ["bare"]
+format = "avro-bare"
+schema_file = "event.avsc"
+"""
+ROW = {"kind": "identify", "message": "m-1", KEY: True, "email": EMAIL}
+
+
+@pytest.fixture
+def _feeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "feeds.toml").write_text(FEEDS)
+    (tmp_path / "rows.toml").write_text(
+        "[call]\nmessageId = 'message'\ntype = 'kind'\n[traits]\ncolumns = ['*']\n"
+    )
+    v1 = default_schemas_directory() / "segment_event.v1.avsc"
+    (tmp_path / "event.avsc").write_bytes(v1.read_bytes())
+    monkeypatch.setenv("EVENT_FEEDS_FILE", str(tmp_path / "feeds.toml"))
+    monkeypatch.setenv("EVENT_FORMAT", "json")
+
+
+@pytest.mark.usefixtures("_feeds")
+def test_a_topic_is_read_by_the_mapping_of_its_feed() -> None:
+    (told,) = objects(run("--topic", "rows", stdin=json.dumps(ROW)))
+
+    assert (told["message_id"], told["outcome"]) == ("m-1", "changes")
+
+
+@pytest.mark.usefixtures("_feeds")
+def test_without_its_topic_the_same_value_is_no_event() -> None:
+    (told,) = objects(run(stdin=json.dumps(ROW)))
+
+    assert (told["outcome"], told["reason"]) == ("rejected", "invalid_event")
+
+
+@pytest.mark.usefixtures("_feeds")
+def test_a_topic_of_bare_avro_is_read_by_its_schema(tmp_path: Path) -> None:
+    file = tmp_path / "event.bin"
+    file.write_bytes(as_avro_bare(an_identify()))
+
+    (told,) = objects(run("--topic", "bare", str(file)))
+
+    assert told["outcome"] == "changes"
+
+
+@pytest.mark.usefixtures("_feeds")
+def test_a_topic_that_no_feed_names_is_said_to_be_read_as_all_others() -> None:
+    result = run("--topic", "elsewhere", stdin=json.dumps(an_identify()))
+
+    assert objects(result)[0]["outcome"] == "changes"
+    assert "No feed of EVENT_FEEDS_FILE names elsewhere" in result.stderr
+
+
+@pytest.mark.usefixtures("_feeds")
+def test_a_topic_and_a_mapping_to_try_out_exclude_each_other() -> None:
+    result = run("--topic", "rows", "--mapping", "segment-json", stdin="{}", code=2)
+
+    assert "try out others" in result.stderr

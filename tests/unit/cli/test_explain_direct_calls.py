@@ -67,7 +67,7 @@ def test_an_event_that_is_forwarded_nowhere_has_its_reason() -> None:
     told = as_object(a_visit("track", event="Coupon Applied"))
 
     assert told["outcome"] == "ignored"
-    assert told["reason"] == "not_an_audience"
+    assert told["reason"] == "direct_call_unmapped"
     assert (told["direct_call"], told["direct_call_reason"]) == (None, "direct_call_unmapped")
 
 

@@ -59,7 +59,7 @@ async def test_without_an_audience_and_without_a_request_a_withdrawal_is_ignored
     async with delivering() as parts:
         asked = withdrawing(parts).asked_by(reading(deletion(ANA)))
 
-        assert asked == Asked([], [], [IgnoreReason.DELETION])
+        assert (asked.parts, asked.ignored) == (0, [IgnoreReason.DELETION])
         outcome = {"cause": "deletion", "outcome": "nowhere"}
         assert parts.metric("withdrawals_total", **outcome) == 1
 
@@ -84,12 +84,10 @@ async def test_each_person_of_a_record_has_a_request_of_their_own() -> None:
 
 async def test_a_request_without_a_privacy_api_is_a_mistake_of_ours() -> None:
     async with delivering() as parts:
-        (request,) = (
-            withdrawing(parts, privacy=privacy_of(parts)).asked_by(reading(deletion(ANA))).requests
-        )
+        asked = withdrawing(parts, privacy=privacy_of(parts)).asked_by(reading(deletion(ANA)))
 
         with pytest.raises(RuntimeError, match="without a Privacy API"):
-            withdrawing(parts).send(request, parts.entry())
+            withdrawing(parts).follow(asked, parts.entry(), admits=lambda _: True)
 
 
 async def test_a_record_of_too_many_withdrawals_is_dead_lettered_and_one_alone_never_is(
@@ -103,7 +101,7 @@ async def test_a_record_of_too_many_withdrawals_is_dead_lettered_and_one_alone_n
         two = following.asked_by(reading(deletion(ANA), deletion(BEN)))
 
         assert len(one.removals) == 4
-        assert two.removals == ()
+        assert two.parts == 0
         assert two.rejected is not None
         assert two.rejected.reason is RejectReason.TOO_LARGE
         assert "2 withdrawals ask for 8 removals from 4 audiences" in two.rejected.detail

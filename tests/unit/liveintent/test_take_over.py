@@ -31,7 +31,7 @@ async def test_a_take_over_while_others_are_waited_for_counts_too() -> None:
     bench = Bench()
     early = _of_another(bench, "Running")
     bench.liveintent.foreign = [early]
-    sending = bench.start(Batch({REMOVE: hashes(1)}))
+    sending = bench.start(Batch({ADD: hashes(1)}))
     await bench.time.run_until(20)
 
     late = _of_another(bench, "Running", seconds=10)

@@ -43,6 +43,33 @@ def test_what_is_no_event_or_about_an_audience_asks_for_nothing() -> None:
     assert read_direct_calls(others, POLICY, ORIGIN, now_us=NOW_US) == NO_DIRECT_CALLS
 
 
+def test_an_ordinary_call_says_why_it_is_not_forwarded_and_not_that_it_is_about_no_audience() -> (
+    None
+):
+    old = replace(PAGE, timestamp_us=0, received_us=0)
+    read = read_direct_calls((old,), POLICY, ORIGIN, now_us=NOW_US)
+
+    assert read.reasons([IgnoreReason.NOT_AN_AUDIENCE]) == [IgnoreReason.TOO_OLD]
+
+
+def test_the_other_events_of_a_record_keep_their_reasons() -> None:
+    old = replace(PAGE, timestamp_us=0, received_us=0)
+    read = read_direct_calls((old, event_of(an_identify())), POLICY, ORIGIN, now_us=NOW_US)
+    of_membership = [
+        IgnoreReason.NOT_AN_AUDIENCE,
+        IgnoreReason.NO_IDENTIFIER,
+        IgnoreReason.NOT_AN_AUDIENCE,
+    ]
+
+    assert read.reasons(of_membership) == [
+        IgnoreReason.NO_IDENTIFIER,
+        IgnoreReason.NOT_AN_AUDIENCE,
+        IgnoreReason.TOO_OLD,
+    ]
+    assert read.reasons([]) == [IgnoreReason.TOO_OLD]
+    assert NO_DIRECT_CALLS.reasons(of_membership) == of_membership
+
+
 def test_a_call_that_is_not_listed_is_off() -> None:
     policy = replace(POLICY, calls=frozenset({SegmentCall.TRACK}))
     read = read_direct_calls((PAGE,), policy, ORIGIN, now_us=NOW_US)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumer.record import Rejected, RejectReason
+from consumer.errors import SettingsError
+from consumer.record import Ignored, IgnoreReason, Rejected, RejectReason
 from consumer.segment.event import EventType, SegmentEvent, event_from
 from consumer.segment.mapping.compiling import MappedEvents, compile_mapping
 from consumer.segment.mapping.names import Converter, rule_of
@@ -280,6 +281,46 @@ def test_an_envelope_without_its_content_is_rejected() -> None:
     assert read_event({"op": "d", "after": None}) == Rejected(
         RejectReason.INVALID_EVENT, "type is missing"
     )
+
+
+CHANGE_EVENT = "within = 'after'\nenvelope = 'change-event'"
+
+
+@pytest.mark.parametrize("operation", ["d", "t"])
+def test_a_change_event_that_deletes_a_row_is_ignored_as_that(operation: str) -> None:
+    read_event = compile_mapping(parse_mapping(CHANGE_EVENT, "shop.toml"))
+
+    ignored = Ignored(IgnoreReason.ROW_DELETED)
+    assert read_event({"op": operation, "before": {"id": 1}, "after": None}) == ignored
+    assert read_event({"op": operation}) == ignored
+
+
+@pytest.mark.parametrize("record", [{"op": "u", "after": None}, {"after": None}, {"op": ["d"]}, {}])
+def test_a_change_event_that_lacks_its_row_and_deletes_nothing_is_rejected(
+    record: dict[str, object],
+) -> None:
+    read_event = compile_mapping(parse_mapping(CHANGE_EVENT, "shop.toml"))
+
+    assert read_event(record) == Rejected(RejectReason.INVALID_EVENT, "type is missing")
+
+
+def test_a_change_event_s_operation_is_beside_its_row_however_deep() -> None:
+    text = "within = 'data.after'\nenvelope = 'change-event'"
+    read_event = compile_mapping(parse_mapping(text, "shop.toml"))
+
+    assert read_event({"data": {"op": "d", "after": None}}) == Ignored(IgnoreReason.ROW_DELETED)
+    assert isinstance(read_event({"op": "d", "data": {"after": None}}), Rejected)
+
+
+def test_a_change_event_with_its_row_is_read() -> None:
+    record: dict[str, object] = {"op": "u", "after": an_event(messageId="m")}
+
+    assert read(CHANGE_EVENT, record).message_id == "m"
+
+
+def test_an_envelope_around_nothing_is_refused() -> None:
+    with pytest.raises(SettingsError, match="must have within"):
+        parse_mapping("envelope = 'change-event'", "shop.toml")
 
 
 def test_what_is_no_object_is_complained_of_by_its_name() -> None:

@@ -10,7 +10,7 @@ from consumer.segment.event import SegmentEvent, event_from
 from consumer.segment.mapping.compiling import compile_mapping
 from consumer.segment.mapping.drafting import UNSURE, draft_mapping
 from consumer.segment.mapping.found_fields import fields_of, schema_of_samples
-from consumer.segment.mapping.model import EventMapping
+from consumer.segment.mapping.model import Envelope, EventMapping
 from consumer.segment.mapping.names import Converter
 from consumer.segment.mapping.reading import parse_mapping
 from consumer.segment.schemas import default_schemas_directory
@@ -80,6 +80,7 @@ def test_a_table_in_a_change_event_is_found_with_its_times_and_names() -> None:
     text, mapping = draft(a_schema("AudienceEntered", {"op": "string", "after": ["null", row]}))
 
     assert mapping.within == ("after",)
+    assert mapping.envelope is Envelope.CHANGE_EVENT
     assert mapping.call.type.constant == "track"
     assert mapping.call.timestamp.unit == "microseconds"
     assert mapping.audiences.converter is Converter.DEBEZIUM
