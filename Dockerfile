@@ -3,10 +3,12 @@
 ARG BASE_IMAGE=python:3.12-slim
 
 FROM ${BASE_IMAGE} AS build
+# With OpenTelemetry, for TRACING=otlp: --build-arg REQUIREMENTS=requirements-tracing.lock
+ARG REQUIREMENTS=requirements.lock
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python3 -m venv /opt/segment-liveintent
-COPY requirements.lock ./
+COPY ${REQUIREMENTS} ./requirements.lock
 RUN /opt/segment-liveintent/bin/pip install --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas

@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 	--no-emit-index-url --no-emit-find-links
 PYTEST := $(BIN)/python -m pytest
 # What needs no program but Python.
-ANYWHERE := "not kafka and not promtool and not prometheus and not chart and not long"
+ANYWHERE := "not kafka and not promtool and not prometheus and not chart and not chromium and not long"
 # Most tests wait for something; more workers than processors are no waste.
 WORKERS ?= 4
 # pytest options that make a run one for `coverage-floors`.
@@ -26,7 +26,7 @@ SOAK_SECONDS ?= 60
 SOAK_KAFKA ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka test-metrics test-chart mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench lock dashboards sbom image pictures clean
+.PHONY: help demo test test-kafka test-metrics test-chart test-pages test-cluster mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench lock dashboards sbom image pictures clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,15 @@ test-metrics: $(VENV)/.dev ## Metrics, rules, alerts and dashboards against a re
 test-chart: $(VENV)/.dev ## Render the Helm chart under Helm 4 and 3, and hold it against schemas and scanners (fetches them once)
 	@$(BIN)/python -m tests.chart.fetch
 	@$(PYTEST) tests/chart tests/monitoring -n $(WORKERS) -m chart
+
+test-pages: $(VENV)/.dev ## Look at the status page in a real browser, in every state (Debian package chromium)
+	@$(PYTEST) tests/pages -m chromium
+
+test-cluster: $(VENV)/.dev ## Install the chart on a real Kubernetes of one node, with the image (Debian, as root; builds Kubernetes once)
+	@$(BIN)/python -m tests.cluster.fetch
+	@mkdir -p build
+	@IMAGE_ARCHIVE=$(CURDIR)/build/image.tar $(MAKE) --no-print-directory image
+	@$(BIN)/python -m tests.cluster $(CURDIR)/build/image.tar -q
 
 mutants: $(VENV)/.dev ## Break the correctness core in small, listed ways, and show that the tests see each
 	@$(BIN)/python -m tests.mutations
@@ -86,6 +95,7 @@ bench: $(VENV)/.dev ## Measure decode, ledger and lanes
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into the lock files
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra tracing --output-file requirements-tracing.lock pyproject.toml
 	@$(COMPILE) --group dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --group pyproject.toml:fuzz --output-file requirements-fuzz.lock
 

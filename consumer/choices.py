@@ -147,6 +147,13 @@ class PrivacyRequests(StrEnum):
     RESTRICT = "restrict"
 
 
+class TraceExport(StrEnum):
+    """Where spans go: nowhere, or to a collector that speaks OTLP, OpenTelemetry's protocol."""
+
+    NONE = "none"
+    OTLP = "otlp"
+
+
 class SegmentCall(StrEnum):
     """The calls of Segment's API that can become a direct call (source: Segment's spec)."""
 

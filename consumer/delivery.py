@@ -12,6 +12,7 @@ from consumer.audience.lanes import Lanes
 from consumer.audience.membership import AudienceKey, MembershipChange
 from consumer.choices import DeliveryAck
 from consumer.kafka.offset_ledger import Entry, OffsetLedger, PartitionId
+from consumer.kafka.record_spans import places_of
 from consumer.kafka.record_weight import CHANGE_BYTES, UNFINISHED_BYTES
 from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.send_results import (
@@ -25,6 +26,7 @@ from consumer.liveintent.uploader import Uploader
 from consumer.record import Delivered, Ignored, IgnoreReason, Rejected, RejectReason, source_of
 from consumer.refusals import Refusals
 from consumer.telemetry.metrics import Metrics
+from consumer.telemetry.tracing import NO_TRACING, OUTCOME, Tracing, span_here
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,7 @@ class Delivery:
         refusals: Refusals,
         ack: DeliveryAck,
         metrics: Metrics,
+        tracing: Tracing = NO_TRACING,
         tasks: asyncio.TaskGroup,
         now: Callable[[], float],
     ) -> None:
@@ -55,6 +58,7 @@ class Delivery:
         self._refusals = refusals
         self._ack = ack
         self._metrics = metrics
+        self._tracing = tracing
         self._tasks = tasks
         self._now = now
         self._wake = asyncio.Event()
@@ -185,6 +189,10 @@ class Delivery:
         return True
 
     async def _flush(self, lane: Lane[Entry], batch: AudienceBatch[Entry]) -> None:
+        with self._tracing.flush(batch.audience, lambda: places_of(batch.parts())):
+            await self._send(lane, batch)
+
+    async def _send(self, lane: Lane[Entry], batch: AudienceBatch[Entry]) -> None:
         acknowledged, held_bytes = False, 0
 
         def on_stored() -> None:
@@ -199,6 +207,7 @@ class Delivery:
 
         try:
             result = await self._uploader.send(batch, on_stored=on_stored)
+            span_here().note({OUTCOME: type(result).__name__})
             self._end(lane, batch, result, acknowledged=acknowledged)
         finally:
             lane.end_flush()
@@ -255,6 +264,7 @@ class Delivery:
         is_audience = isinstance(refused, AudienceRefused)
         reason = RejectReason.AUDIENCE_REFUSED if is_audience else RejectReason.UPLOAD_REFUSED
         rejected = Rejected(reason, refused.detail, batch.audience)
+        span_here().failed(type(refused).__name__)
         self.refused[batch.audience] = rejected.detail
         self._metrics.lanes_refused.set(len(self.refused))
         if acknowledged:

@@ -28,6 +28,7 @@ from consumer.kafka.dead_letter_headers import as_first_read
 from consumer.kafka.offset_ledger import CommitOffset, Entry, OffsetLedger, PartitionId
 from consumer.kafka.parking import Parking, Wait
 from consumer.kafka.record_reader import RecordBatch
+from consumer.kafka.record_spans import trace_record
 from consumer.kafka.record_weight import unfinished_weight_bytes
 from consumer.record import Ignored, IgnoreReason, KafkaRecord, source_of
 from consumer.refusals import Refusals
@@ -38,6 +39,7 @@ from consumer.segment.membership_rules import MembershipPolicy, Origin
 from consumer.segment.record_reading import RecordReading, read_record
 from consumer.segment.schemas import Schemas
 from consumer.telemetry.metrics import Metrics
+from consumer.telemetry.tracing import NO_TRACING, Tracing
 from consumer.withdrawing import Withdrawing
 
 _LOOK_AGAIN_SECONDS = 0.25
@@ -75,6 +77,7 @@ class Pipeline:
         liveintent_blocked: Callable[[], str | None],
         drain_seconds: float,
         metrics: Metrics,
+        tracing: Tracing = NO_TRACING,
         now: Callable[[], float],
     ) -> None:
         self._decoder = decoder
@@ -89,6 +92,7 @@ class Pipeline:
         self._liveintent_blocked = liveintent_blocked
         self._drain_seconds = drain_seconds
         self._metrics = metrics
+        self._tracing = tracing
         self._now = now
         self._arrived: deque[tuple[RecordBatch, list[Entry]]] = deque()
         self._arrival = asyncio.Event()
@@ -201,6 +205,8 @@ class Pipeline:
         origin = _origin(record)
         read = read_record(events, self._policy, origin)
         self._follow(entry, read, self._direct.asked_by(events, origin))
+        if self._tracing.on:
+            trace_record(self._tracing, record, entry, now=self._now())
         return None
 
     async def _load(self, ref: SchemaRef) -> None:

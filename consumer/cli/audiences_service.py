@@ -15,6 +15,8 @@ from consumer.liveintent.shapes import AudienceId
 from consumer.telemetry.metrics import PREFIX
 
 _ROWS = f"{PREFIX}_upload_rows_total"
+# /status lists the worst unless it is asked for more.
+_EVERY_LANE = 999_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ async def read_services(urls: Iterable[str], *, seconds: float) -> Service:
     timeout = aiohttp.ClientTimeout(total=seconds)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         for url in urls:
-            status = await _read(session, url, "status")
+            status = await _read(session, url, f"status?lanes={_EVERY_LANE}")
             metrics = await _read(session, url, "metrics")
             try:
                 each.append(_service(status, metrics.decode()))

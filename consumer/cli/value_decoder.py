@@ -17,9 +17,9 @@ from consumer.segment.framing import SchemaRef, describe
 from consumer.segment.mapping.compiling import MappedEvents
 from consumer.segment.mapping.reading import DEFAULT_PRESET
 from consumer.segment.schemas import SchemaLookup
-from consumer.service.assembly import schemas_for
 from consumer.service.feeds import decoder_for
 from consumer.service.mappings import mapped_events
+from consumer.service.schemas import schemas_for
 from consumer.settings import EventSettings, Feed, load_membership_settings, load_part
 from consumer.settings.variables import read_variables
 

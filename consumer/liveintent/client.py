@@ -23,6 +23,7 @@ from consumer.liveintent.http_reply import (
     status_class,
     transport_failure,
 )
+from consumer.liveintent.http_spans import http_span, note_reply
 from consumer.liveintent.policies import StoreHeaders, Timeouts
 from consumer.liveintent.shapes import AudienceId, UploadRequest
 from consumer.liveintent.upload_outcome import Operation, TransportFailure
@@ -168,7 +169,7 @@ class LiveIntentClient:
                 sock_connect=self._timeouts.connect_seconds,
             ),
         )
-        return await self._exchange(Operation.STORE, request)
+        return await self._exchange(Operation.STORE, url, request)
 
     async def _api(
         self,
@@ -181,28 +182,31 @@ class LiveIntentClient:
         headers = {hdrs.AUTHORIZATION: f"Bearer {token}", hdrs.ACCEPT: "application/json"}
         if body is not None:
             headers[hdrs.CONTENT_TYPE] = "application/json"
+        url = URL(f"{self._api_url}{path}")
         request = self._http().request(
             method,
-            URL(f"{self._api_url}{path}"),
+            url,
             data=None if body is None else orjson.dumps(body),
             headers=headers,
             # A redirect would carry the token to another host.
             allow_redirects=False,
             timeout=self._api_timeout,
         )
-        return await self._exchange(operation, request)
+        return await self._exchange(operation, url, request)
 
     async def _exchange(
-        self, operation: Operation, request: AbstractAsyncContextManager[ClientResponse]
+        self, operation: Operation, url: URL, request: AbstractAsyncContextManager[ClientResponse]
     ) -> Reply:
         started = time.perf_counter()
         reply: Reply
-        try:
-            async with request as response:
-                reply = await answer_of(response)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            # Never passed on: aiohttp's messages and exceptions carry the URL, a signed one included.
-            reply = transport_failure(error)
+        with http_span(operation, url) as span:
+            try:
+                async with request as response:
+                    reply = await answer_of(response)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                # Never passed on: aiohttp's messages and exceptions carry the URL, a signed one included.
+                reply = transport_failure(error)
+            note_reply(span, reply)
         self._metrics.liveintent_request_seconds.labels(operation).observe(
             time.perf_counter() - started
         )

@@ -15,6 +15,7 @@ import structlog
 from consumer.liveintent.circuit import CIRCUIT_SCHEDULE, Circuit
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.gate import Gate, Held, Passage
+from consumer.liveintent.http_spans import note_retry
 from consumer.liveintent.pacing import Pacing
 from consumer.liveintent.policies import LiveIntentLimits
 from consumer.liveintent.retry_schedule import RetrySchedule
@@ -132,6 +133,11 @@ class Exchange:
             metrics.circuit_open.labels(host).set(0)
 
     @property
+    def hosts(self) -> tuple[Host, ...]:
+        """Where calls go."""
+        return tuple(self._gates)
+
+    @property
     def obstacles(self) -> tuple[Health, ...]:
         """Everything that holds calls back now, for /readyz and /status. Holds no secret."""
         found = [(Blocked.UNAUTHORISED, self._token_host, self._authorisation.held)]
@@ -201,6 +207,7 @@ class Exchange:
             attempt, jitter=self._clock.random(), retry_after_seconds=why.retry_after_seconds
         )
         self._metrics.liveintent_retries.labels(operation, why.cause).inc()
+        note_retry(operation, why, wait_seconds=wait)
         # Once for each stubborn call. Single failures are the business of the metric, outages that of the circuit.
         write = log.warning if attempt + 1 == WARN_AFTER_ATTEMPTS else log.debug
         write(

@@ -32,6 +32,7 @@ from consumer.liveintent.upload_parts import (
     UploadTools,
 )
 from consumer.liveintent.upload_tracking import Doubtful, Unlisted, UploadTracker
+from consumer.telemetry.tracing import AUDIENCE_ID, span_here
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +101,7 @@ class FileStoring:
             known = await self._tools.listings.before_us(audience)
             if not isinstance(known, NotFound):
                 self.trail = Trail(audience, known, self._tools.clock.now())
+                span_here().note({AUDIENCE_ID: str(audience)})
                 return self.trail
             await self._lost(Operation.UPLOADS, known)
 

@@ -21,6 +21,7 @@ from consumer.liveintent.upload_parts import (
     UploadTools,
 )
 from consumer.liveintent.upload_tracking import Unlisted, UploadErrored, UploadFinished
+from consumer.telemetry.tracing import AUDIENCE, OUTCOME, span_here
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +51,21 @@ class FileUpload:
 
         `on_stored` is called each time the file is stored, as far as we know for certain. Safe to cancel.
         """
+        about = {
+            AUDIENCE: self._file.audience,
+            "liveintent.action": self._file.action.value,
+            "liveintent.identifier_type": self._file.identifier_type.value,
+        }
+        with span_here().child("upload file", about):
+            return await self._run()
+
+    async def _run(self) -> AudienceRefused | UploadRefused | None:
         try:
             with Overdue(self._file, self._tools) as overdue:
                 while True:
                     trail = await self._storing.store()
                     if isinstance(trail, NothingToSend):
+                        span_here().note({OUTCOME: type(trail).__name__})
                         return None
                     if not isinstance(trail, Trail):
                         self._note_refused(trail)
@@ -149,6 +160,7 @@ class FileUpload:
         metrics = self._tools.metrics
         metrics.upload_seconds.observe(self._tools.clock.now() - trail.started_at)
         counts, kind = counts_of(entry, rows=trail.rows), self._file.identifier_type
+        span_here().note({OUTCOME: "Finished", "liveintent.rows": counts.rows})
         metrics.upload_invalid_rows.labels(kind).inc(counts.invalid)
         metrics.upload_duplicate_rows.labels(kind).inc(counts.duplicates)
         metrics.upload_missing_rows.labels(kind).inc(counts.missing)
@@ -166,6 +178,7 @@ class FileUpload:
             )
 
     def _note_refused(self, refused: AudienceRefused | UploadRefused) -> None:
+        span_here().failed(type(refused).__name__)
         if isinstance(refused, UploadRefused):
             self._count("refused")
 

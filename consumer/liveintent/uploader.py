@@ -33,6 +33,7 @@ from consumer.liveintent.upload_parts import (
     UploadTools,
 )
 from consumer.telemetry.metrics import Metrics
+from consumer.telemetry.tracing import span_here
 
 __all__ = [
     "Activity",
@@ -253,6 +254,7 @@ class Uploader:
             activity = Activity(stage, self._clock.now(), rows, *what, detail)
             if before is None or replace(before, since=activity.since) != activity:
                 self._activity[audience] = activity
+                span_here().event(stage.value)
 
         return show
 

@@ -40,7 +40,8 @@ dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
 table { border-collapse: collapse; width: 100%; font-size: .88rem }
 th, td { padding: .38rem .8rem; text-align: left; vertical-align: middle; border-top: 1px solid var(--line) }
 thead th { border-top: 0; color: var(--soft); font-weight: 500; white-space: nowrap }
-tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 8rem }
+tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 10rem }
+footer { margin-top: 1.6rem }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 td.bar { width: 30% } meter { width: 100%; min-width: 4rem }
 .good { color: var(--good) } .busy { color: var(--busy) } .bad { color: var(--bad) }

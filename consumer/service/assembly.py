@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -44,12 +43,9 @@ from consumer.liveintent.upload_parts import Lease
 from consumer.liveintent.uploader import Uploader
 from consumer.pipeline import MemoryBudget, Pipeline
 from consumer.refusals import Refusals
-from consumer.segment.patient_registry import PatientRegistry
-from consumer.segment.schema_registry import RegistrySchemas
-from consumer.segment.schemas import LocalSchemas, Schemas, default_schemas_directory
-from consumer.segment.schemas_by_kind import SchemasByKind
+from consumer.segment.schemas import Schemas
 from consumer.service.direct_calls import DirectCalls, direct_calls_of
-from consumer.service.feeds import NEED_A_DIRECTORY, decoder_for, formats_of
+from consumer.service.feeds import decoder_for
 from consumer.service.from_settings import (
     directory_policy,
     policy_from,
@@ -58,7 +54,6 @@ from consumer.service.from_settings import (
 )
 from consumer.service.ordering import OrderingWatch
 from consumer.service.privacy import Privacy, privacy_of
-from consumer.service.registry import registry_client
 from consumer.service.replay_assembly import (
     connection_of,
     prepared_side_group,
@@ -66,9 +61,10 @@ from consumer.service.replay_assembly import (
     side_replay,
 )
 from consumer.service.replay_watch import ReplayWatch
+from consumer.service.schemas import schemas_for
 from consumer.service.side_replay import SideReplay
-from consumer.settings import EventSettings, Settings
-from consumer.settings.segment import NEED_A_REGISTRY
+from consumer.service.tracing import tracing_of
+from consumer.settings import Settings
 from consumer.telemetry.build import VERSION
 from consumer.telemetry.metrics import Metrics
 from consumer.withdrawing import Withdrawing
@@ -124,6 +120,7 @@ async def assemble(
     # Before anything else: where a replay beside the live group ends must not depend on what it delivers.
     side = await prepared_side_group(settings)
     metrics = Metrics(registry)
+    tracing = await tracing_of(settings, stack, metrics, random=clock.random)
     ledger = OffsetLedger()
     connection = connection_of(settings)
     dead_letters = DeadLetters(
@@ -152,7 +149,7 @@ async def assemble(
     liveintent = await _liveintent(settings, stack, metrics, lease=renewal, clock=clock)
     delivery = Delivery(
         lanes=_lanes(settings), uploader=liveintent.uploader, ledger=ledger, refusals=refusals,
-        ack=settings.delivery_ack, metrics=metrics, tasks=tasks, now=now,
+        ack=settings.delivery_ack, metrics=metrics, tracing=tracing, tasks=tasks, now=now,
     )  # fmt: skip
     privacy = await privacy_of(
         settings, stack, ledger=ledger, refusals=refusals, metrics=metrics, clock=clock
@@ -181,7 +178,7 @@ async def assemble(
         ),
         direct=SWITCHED_OFF if direct is None else direct.delivery,
         budget=budget, liveintent_blocked=liveintent_blocked, drain_seconds=revoke_drain_seconds,
-        metrics=metrics, now=now,
+        metrics=metrics, tracing=tracing, now=now,
     )  # fmt: skip
     reader = RecordReader(
         properties=consumer, topics=settings.kafka_topics, first_start=settings.kafka_first_start, listener=pipeline,
@@ -230,26 +227,6 @@ def _intake_limits(budget_bytes: int) -> IntakeLimits:
         records=min(usual.records, share // UNFINISHED_BYTES),
         size_bytes=min(usual.size_bytes, share),
     )
-
-
-async def schemas_for(
-    settings: EventSettings, stack: AsyncExitStack, metrics: Metrics | None
-) -> Schemas | None:
-    """Where the configured formats find schemas that values name; None when none does."""
-    formats = formats_of(settings)
-    registry = local = None
-    if formats & NEED_A_REGISTRY:
-        client = await registry_client(settings, stack, metrics)
-        registry = RegistrySchemas(PatientRegistry(client), metrics=metrics)
-    if formats & NEED_A_DIRECTORY:
-        local = await asyncio.to_thread(_local_schemas, settings.schemas_directory)
-    if registry is not None and local is not None:
-        return SchemasByKind(registry=registry, local=local)
-    return registry or local
-
-
-def _local_schemas(directory: Path | None) -> LocalSchemas:
-    return LocalSchemas.from_directory(directory or default_schemas_directory())
 
 
 @dataclass(frozen=True, slots=True)

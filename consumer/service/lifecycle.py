@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from consumer.errors import ReplayUnfinished, SegmentLiveIntentError, SettingsError
 from consumer.liveintent.clock import Clock
 from consumer.service.assembly import Parts, assemble
+from consumer.service.first_series import begin_at_zero
 from consumer.service.replay_assembly import note_replay_done
 from consumer.service.report import Report
 from consumer.settings import Settings
@@ -92,6 +93,7 @@ class Service:
         parts = self._parts = await assemble(
             settings, stack, tasks, registry=CollectorRegistry(), clock=self._clock
         )
+        begin_at_zero(parts.metrics, settings)
         report = self._report = Report(
             parts, settings, started_at=datetime.now(UTC), now=time.monotonic
         )

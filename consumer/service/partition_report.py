@@ -2,7 +2,7 @@
 
 import time
 
-from consumer.kafka.offset_ledger import PartitionId
+from consumer.kafka.offset_ledger import Entry, PartitionId
 from consumer.kafka.progress import has_uncommitted
 from consumer.kafka.stalls import Progress, Standing
 from consumer.service.assembly import Parts
@@ -26,6 +26,7 @@ def partition_status(parts: Parts, partition: PartitionId, *, now: float) -> Par
     oldest = ledger.oldest_unfinished(partition)
     standing = parts.progress.standings.get(partition)
     oldest_why = "" if oldest is None else parts.pipeline.waits_for(oldest)
+    nothing_left = oldest is None and lag.records == 0
     return PartitionStatus(
         topic=partition.topic,
         partition=partition.partition,
@@ -37,6 +38,7 @@ def partition_status(parts: Parts, partition: PartitionId, *, now: float) -> Par
         pending=ledger.unfinished(partition),
         oldest_offset=None if oldest is None else oldest.next_offset - 1,
         oldest_age_seconds=None if oldest is None else now - oldest.read_at,
+        late_seconds=0.0 if nothing_left else _age_seconds(oldest, unix_now=time.time()),
         oldest_why=oldest_why,
         paused=tuple(sorted(reader.paused)),
         progress="" if standing is None else standing.progress.value,
@@ -51,17 +53,21 @@ def partition_status(parts: Parts, partition: PartitionId, *, now: float) -> Par
 def lag_seconds(parts: Parts) -> dict[tuple[str, int], float]:
     """The age of each partition's oldest unfinished record, by its Kafka timestamp; 0 without one."""
     ledger, unix_now = parts.ledger, time.time()
-    ages = {}
-    for partition in ledger.partitions():
-        oldest = ledger.oldest_unfinished(partition)
-        record = None if oldest is None else oldest.record
-        made_at = (
-            unix_now
-            if record is None or record.timestamp_ms is None
-            else record.timestamp_ms / 1000
+    return {
+        (each.topic, each.partition): _age_seconds(
+            ledger.oldest_unfinished(each), unix_now=unix_now
         )
-        ages[partition.topic, partition.partition] = max(0.0, unix_now - made_at)
-    return ages
+        or 0.0
+        for each in ledger.partitions()
+    }
+
+
+def _age_seconds(oldest: Entry | None, *, unix_now: float) -> float | None:
+    """How long ago the record was written to Kafka; None without a record, or without its time."""
+    record = None if oldest is None else oldest.record
+    if record is None or record.timestamp_ms is None:
+        return None
+    return max(0.0, unix_now - record.timestamp_ms / 1000)
 
 
 def _waits_for(parts: Parts, partition: PartitionId, standing: Standing) -> str:

@@ -49,6 +49,8 @@ class ReplayWatch:
         self._metrics = metrics
         self.under_way: frozenset[str] = frozenset()
         """The replays under way; empty text for offsets that were set back without a marker."""
+        self.records_left = 0
+        """Until every offset that was set back is where it was."""
 
     async def run(self) -> None:
         """Look every second, until cancelled."""
@@ -66,11 +68,12 @@ class ReplayWatch:
         }
         if self._side_replay_id is not None:
             named = {self._side_replay_id}
+        self.records_left = sum(left.values())
         self._metrics.replay_active.set(bool(named))
-        self._metrics.replay_records_left.set(sum(left.values()))
+        self._metrics.replay_records_left.set(self.records_left)
         for replay_id in named - self.under_way:
             self._metrics.replay_info.labels(replay_id).set(1)
-            log.info("A replay is under way.", replay_id=replay_id, records_left=sum(left.values()))
+            log.info("A replay is under way.", replay_id=replay_id, records_left=self.records_left)
         for replay_id in self.under_way - named:
             self._metrics.replay_info.remove(replay_id)
             log.info("A replay has come to where the group was.", replay_id=replay_id)

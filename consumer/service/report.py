@@ -4,23 +4,31 @@ import math
 import os
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from consumer.kafka.connection import GROUP_PROTOCOL
 from consumer.liveintent.exchange import Blocked, Health
-from consumer.liveintent.uploader import Counted, UploadStage
+from consumer.liveintent.uploader import UploadStage
 from consumer.service.assembly import Parts
 from consumer.service.partition_report import WHY_BLOCKED, lag_seconds, partition_status
+from consumer.service.replay_assembly import connection_of
+from consumer.service.status_report import (
+    dead_letters_status,
+    hosts_status,
+    memory_status,
+    replay_status,
+    worst_lanes,
+)
 from consumer.settings import Settings
 from consumer.telemetry.books import BooksCollector, BooksSnapshot
 from consumer.telemetry.build import VERSION
+from consumer.telemetry.causes import Cause
 from consumer.telemetry.lag_seconds import LagSecondsCollector
 from consumer.telemetry.process import register_process_metrics
 from consumer.telemetry.status import (
-    DeadLetterStatus,
+    LANES_SHOWN,
     Hold,
-    LaneStatus,
-    LastUploadStatus,
+    Phase,
     Status,
     Verdict,
 )
@@ -30,6 +38,18 @@ _WHY_NOT_CALLED = {
     Blocked.UNAUTHORISED: "unauthorised, our API key is refused",
     Blocked.CIRCUIT_OPEN: "circuit open, it keeps failing",
     Blocked.ASKED_TO_WAIT: "asked to wait",
+}
+
+_CAUSE_NOT_CALLED = {
+    Blocked.UNAUTHORISED: Cause.TOKEN_REFUSED,
+    Blocked.CIRCUIT_OPEN: Cause.CIRCUIT_OPEN,
+    Blocked.ASKED_TO_WAIT: Cause.ASKED_TO_WAIT,
+}
+
+_CAUSE_BLOCKED = {
+    "memory": Cause.MEMORY_FULL,
+    "unauthorised": Cause.TOKEN_REFUSED,
+    "circuit_open": Cause.CIRCUIT_OPEN,
 }
 
 # While brokers are gone the client tries, and says so, at least every ten seconds unless told otherwise.
@@ -128,33 +148,40 @@ class Report:
             and self._parts.reader.last_error(within_seconds=_ERRORS_COUNT_SECONDS) is None
         )
 
-    def status(self) -> Status:
-        """Everything about this moment."""
-        now = self._now()
+    def status(self, *, lanes_max: int = LANES_SHOWN) -> Status:
+        """Everything about this moment; of the audiences the worst `lanes_max`."""
+        parts, now = self._parts, self._now()
+        lanes, lane_totals = worst_lanes(parts, lanes_max, now=now)
         return Status(
             version=VERSION,
             started_at=self._started_at,
             uptime_seconds=now - self._started,
             ready=self.ready(),
+            at=datetime.now(UTC),
             instance=os.environ.get("HOSTNAME") or socket.gethostname(),
+            group=connection_of(self._settings).group_id,
+            phase=self._phase(),
             partitions=tuple(
-                partition_status(self._parts, partition, now=now)
-                for partition in sorted(self._parts.ledger.partitions())
+                partition_status(parts, partition, now=now)
+                for partition in sorted(parts.ledger.partitions())
             ),
-            lanes=self._lanes(),
-            direct_calls=() if self._parts.direct is None else self._parts.direct.status,
+            lanes=lanes,
+            lane_totals=lane_totals,
+            liveintent=hosts_status(parts, self._settings),
+            memory=memory_status(parts),
+            replay=replay_status(parts),
+            direct_calls=() if parts.direct is None else parts.direct.status,
             holds=self._holds(),
             books=self.books(),
-            dead_letters=tuple(
-                DeadLetterStatus(
-                    str(reason),
-                    recent.count,
-                    datetime.now(UTC) - timedelta(seconds=now - recent.last_at),
-                )
-                for reason, recent in self._parts.refusals.recent.items()
-            ),
+            dead_letters=dead_letters_status(parts, now=now),
             registry_waiting=self._registry(),
         )
+
+    def _phase(self) -> Phase:
+        if self.draining:
+            return Phase.STOPPING
+        begun = self._parts.pipeline.ever_assigned or self._is_spare()
+        return Phase.RUNNING if begun else Phase.STARTING
 
     def _remarks(self) -> tuple[str, ...]:
         return tuple(f"{hold.what}: {hold.why}" for hold in self._holds())
@@ -168,26 +195,35 @@ class Report:
             verb = "waits" if waiting == 1 else "wait"
             what = f"{count(waiting, 'partition')} {verb} for a schema"
             why = self._registry() or "it has come; their records take their turn as memory allows"
-            holds.append(Hold(what, why))
+            holds.append(Hold(what, why, cause=Cause.SCHEMA_AWAITED))
         if (unconfirmed := self._unconfirmed_held()) is not None:
             holds.append(unconfirmed)
         if parts.dead_letters.last_error is not None:
-            holds.append(Hold("dead letters cannot be written", parts.dead_letters.last_error))
+            why = parts.dead_letters.last_error
+            cause = Cause.DEAD_LETTERS_UNWRITTEN
+            holds.append(Hold("dead letters cannot be written", why, cause=cause))
         if (commits := self._commits_held()) is not None:
             holds.append(commits)
         if (error := self._why_unassigned()) is not None:
-            holds.append(Hold("Kafka gives us no partitions", error))
-        if parts.lag.last_error is not None:
-            holds.append(Hold("Kafka does not tell how far behind we are", parts.lag.last_error))
+            cause = Cause.KAFKA_UNREACHABLE
+            holds.append(Hold("Kafka gives us no partitions", error, cause=cause))
+        if (error := parts.lag.last_error) is not None:
+            what, cause = "Kafka does not tell how far behind we are", Cause.KAFKA_UNREACHABLE
+            holds.append(Hold(what, error, cause=cause))
         holds += [
-            Hold(f"topic {topic} is not read", "Kafka knows no such topic, or hides it from us")
+            Hold(
+                f"topic {topic} is not read",
+                "Kafka knows no such topic, or hides it from us",
+                cause=Cause.TOPIC_MISSING,
+            )
             for topic, partitions in parts.lag.topic_partitions.items()
             if not partitions
         ]
         if parts.pipeline.blocked is not None:
             # Last, as it may be the consequence of any other.
             why = WHY_BLOCKED.get(parts.pipeline.blocked, parts.pipeline.blocked)
-            holds.append(Hold("reading is held back", why))
+            cause = _CAUSE_BLOCKED.get(parts.pipeline.blocked, Cause.OTHER)
+            holds.append(Hold("reading is held back", why, cause=cause))
         return tuple(holds)
 
     def _privacy_held(self) -> list[Hold]:
@@ -196,7 +232,8 @@ class Report:
         if held is None:
             return []
         why = f"{held.reason}; next try in {duration(held.next_try_seconds)}"
-        return [Hold("privacy requests are held back", why, held.held_seconds)]
+        what, cause = "privacy requests are held back", Cause.PRIVACY_HELD
+        return [Hold(what, why, held.held_seconds, cause=cause)]
 
     def _registry(self) -> str:
         """What is waited for from the schema registry, and why; empty when nothing is."""
@@ -210,7 +247,8 @@ class Report:
         if committer.last_error is None and silent_seconds <= _COMMIT_SILENT_SECONDS:
             return None
         why = committer.last_error or "Kafka does not answer"
-        return Hold("committing offsets is held back", why, silent_seconds)
+        what, cause = "committing offsets is held back", Cause.COMMITS_HELD
+        return Hold(what, why, silent_seconds, cause=cause)
 
     def _why_unassigned(self) -> str | None:
         """What Kafka's client said last. To have no partitions may also be right: replicas can outnumber them."""
@@ -224,26 +262,6 @@ class Report:
         refused = self._parts.exchange.health.blocked is Blocked.UNAUTHORISED
         return refused or (direct is not None and direct.token_refused)
 
-    def _lanes(self) -> tuple[LaneStatus, ...]:
-        parts, now = self._parts, self._now()
-        ids, counted = parts.directory.mappings, parts.uploader.counted
-        lanes = []
-        for lane in parts.delivery.lanes:
-            activity = parts.uploader.activity.get(lane.audience)
-            lanes.append(
-                LaneStatus(
-                    audience=lane.audience,
-                    waiting_changes=lane.waiting_rows,
-                    in_flight_changes=0 if lane.in_flight is None else len(lane.in_flight),
-                    stage="idle" if activity is None else activity.stage.value.replace("_", " "),
-                    stage_seconds=None if activity is None else now - activity.since,
-                    refused=parts.delivery.refused.get(lane.audience, ""),
-                    audience_id=ids.get(lane.audience),
-                    last_upload=_last_upload(counted.get(lane.audience), now=now),
-                )
-            )
-        return tuple(lanes)
-
     def _unconfirmed(self) -> int:
         activities = self._parts.uploader.activity.values()
         return sum(each.stage is UploadStage.CONFIRMING for each in activities)
@@ -254,6 +272,7 @@ class Report:
         return Hold(
             f"{count(unconfirmed, 'upload')} held back",
             "Kafka has not confirmed that the records in them are still ours",
+            cause=Cause.UPLOADS_UNCONFIRMED,
         )
 
     def _oldest_flush_seconds(self) -> float:
@@ -265,26 +284,11 @@ class Report:
         return self._now() - min(flights) if flights else 0.0
 
 
-def _last_upload(counted: Counted | None, *, now: float) -> LastUploadStatus | None:
-    if counted is None:
-        return None
-    counts = counted.counts
-    return LastUploadStatus(
-        action=counted.action.value,
-        identifier_type=counted.identifier_type.value,
-        rows=counts.rows,
-        uploaded=counts.uploaded,
-        invalid=counts.invalid,
-        duplicates=counts.duplicates,
-        missing=counts.missing,
-        age_seconds=now - counted.at,
-    )
-
-
 def _uncalled(obstacle: Health) -> Hold:
     why = "" if obstacle.blocked is None else _WHY_NOT_CALLED[obstacle.blocked]
     return Hold(
         f"calls to LiveIntent ({obstacle.host}) are held back",
         f"{why}: {obstacle.last_error}; next try in {duration(obstacle.next_try_seconds)}",
         obstacle.blocked_seconds,
+        cause=Cause.OTHER if obstacle.blocked is None else _CAUSE_NOT_CALLED[obstacle.blocked],
     )

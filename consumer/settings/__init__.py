@@ -15,6 +15,7 @@ from consumer.choices import (
     OnArchived,
     OnDeleted,
     SegmentCall,
+    TraceExport,
 )
 from consumer.settings.direct_calls import DirectCallSettings
 from consumer.settings.feed import Feed
@@ -61,6 +62,7 @@ __all__ = [
     "Secret",
     "SegmentCall",
     "Settings",
+    "TraceExport",
     "load_membership_settings",
     "load_part",
     "load_settings",

@@ -38,6 +38,7 @@ _OUR_PREFIXES = (
     "SCHEMA_REGISTRY_",
     "SCHEMAS_",
     "SEGMENT_",
+    "TRACING_",
     "UPLOAD_",
 )
 # Others use these too: KAFKA_HEAP_OPTS, HTTP_PROXY, LOG_DIR.

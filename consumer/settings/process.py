@@ -1,16 +1,19 @@
 """Settings of delivery and of the process itself."""
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from consumer.choices import DeliveryAck, LogFormat, LogLevel
+from consumer.choices import DeliveryAck, LogFormat, LogLevel, TraceExport
 from consumer.settings.parsing import Count, Line, Seconds, UpperCase
 from consumer.settings.part import Part
 
 # With the usual LATEST_STATE_MEMBERS. What it is made of is in docs/decisions/0012-memory.md; tests/memory holds the
 # running process to it.
 MEMORY_BESIDE_BUDGET_MB: Final = 256
+
+_TRACE_EXPORTER: Final = "opentelemetry-exporter-otlp-proto-http"
 
 
 class DeliverySettings(Part):
@@ -89,3 +92,27 @@ class ProcessSettings(Part):
         default=LogFormat.AUTO,
         description="JSON lines, or lines for people; auto is console on a terminal and json elsewhere.",
     )
+    tracing: TraceExport = Field(
+        default=TraceExport.NONE,
+        description="Where traces go: none, or otlp (a collector that speaks OTLP over HTTP, named by OpenTelemetry's own "
+        "variables, such as OTEL_EXPORTER_OTLP_ENDPOINT). otlp needs the extra segment-liveintent[tracing]. See "
+        "docs/operations.md.",
+    )
+    tracing_sample_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        default=0.01,
+        description="Share of the records that are traced, 0 to 1, among those that bring no traceparent header; of the "
+        "others their producer decides. An upload is traced when a record in it is.",
+    )
+
+    @field_validator("tracing")
+    @classmethod
+    def _can_be_exported(cls, tracing: TraceExport) -> TraceExport:
+        if tracing is TraceExport.OTLP:
+            try:
+                version(_TRACE_EXPORTER)
+            except PackageNotFoundError:
+                raise ValueError(
+                    "needs OpenTelemetry, which is not installed: pip install 'segment-liveintent[tracing]', or build "
+                    "the image with --build-arg REQUIREMENTS=requirements-tracing.lock"
+                ) from None
+        return tracing

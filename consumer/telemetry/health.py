@@ -9,18 +9,20 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from consumer.telemetry.status import Status, StatusSource, Verdict
-from consumer.telemetry.status_page import status_page
+from consumer.telemetry.causes import ADVICE
+from consumer.telemetry.status import LANES_SHOWN, Status, StatusSource, Verdict
+from consumer.telemetry.status_page import CONTENT_SECURITY_POLICY, status_page
 from consumer.telemetry.why_behind import why_behind
 
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
     "Server": "segment-liveintent",
     "X-Content-Type-Options": "nosniff",
 }
+
+_DIGITS_MAX = 9
 
 
 @asynccontextmanager
@@ -56,8 +58,11 @@ def health_app(source: StatusSource, registry: CollectorRegistry) -> web.Applica
     async def ready(_request: web.Request) -> web.Response:
         return _verdict(source.ready())
 
-    async def status(_request: web.Request) -> web.Response:
-        return _json(_status_fields(source.status()))
+    async def status(request: web.Request) -> web.Response:
+        asked = request.query.get("lanes", str(LANES_SHOWN))
+        if not (asked.isascii() and asked.isdecimal() and len(asked) <= _DIGITS_MAX):
+            raise web.HTTPBadRequest(text="lanes is how many audiences to list, such as 1000.\n")
+        return _json(_status_fields(source.status(lanes_max=int(asked))))
 
     async def page(_request: web.Request) -> web.Response:
         return web.Response(text=status_page(source.status()), content_type="text/html")
@@ -87,8 +92,16 @@ def _verdict(verdict: Verdict) -> web.Response:
 def _status_fields(status: Status) -> dict[str, object]:
     """The status with the answer to the first question before everything else."""
     answer = why_behind(status)
+    advice = ADVICE[answer.cause]
     everything = {field.name: getattr(status, field.name) for field in fields(status)}
-    return {"why_behind": answer.sentence, "mood": answer.mood, **everything}
+    return {
+        "why_behind": answer.sentence,
+        "mood": answer.mood,
+        "cause": answer.cause,
+        "to_do": advice.to_do,
+        "runbook": advice.runbook,
+        **everything,
+    }
 
 
 def _json(value: object, *, status: int = 200) -> web.Response:

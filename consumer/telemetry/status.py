@@ -2,9 +2,22 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from consumer.telemetry.books import BooksSnapshot
+from consumer.telemetry.causes import Cause
+
+LANES_SHOWN = 100
+"""How many audiences a status lists unless asked for more: the worst."""
+
+
+class Phase(StrEnum):
+    """Where the process is in its life."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,8 @@ class PartitionStatus:
     """Offset of the oldest unfinished record, which holds the commit back."""
     oldest_age_seconds: float | None = None
     """How long ago that record was read."""
+    late_seconds: float | None = None
+    """How long ago that record was written to Kafka; 0 with nothing left to do; None while the oldest is not read yet."""
     oldest_why: str = ""
     """What that record waits for, as the end of "it waits for ..."."""
     paused: tuple[str, ...] = ()
@@ -90,6 +105,57 @@ class Hold:
     """Its cause, as it stands in brackets after the fact."""
     seconds: float | None = None
     """How long it has been so."""
+    cause: Cause = Cause.OTHER
+    """Which kind of cause it is, for what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTotals:
+    """All audiences of this process together, whether or not they are listed."""
+
+    audiences: int = 0
+    refused: int = 0
+    uploading: int = 0
+    waiting_changes: int = 0
+    in_flight_changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """How calls to one of LiveIntent's hosts fare. No address, no token."""
+
+    host: str
+    state: str = "free"
+    """free, or why nothing is sent: unauthorised, circuit_open, asked_to_wait."""
+    seconds: float | None = None
+    """How long it has been held back."""
+    next_try_seconds: float | None = None
+    requests_per_second: float | None = None
+    """The rate we allow ourselves."""
+    concurrency: int | None = None
+    """How many requests we allow ourselves at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStatus:
+    """What is in memory, and how much of it may be."""
+
+    unfinished_bytes: int
+    """What unfinished records weigh."""
+    budget_bytes: int
+    """From here on nothing is read."""
+    members_remembered: int
+    """Members whose last version is known, against late and repeated events."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStatus:
+    """Records are delivered again."""
+
+    replay_ids: tuple[str, ...]
+    """Empty for offsets that were set back by hand."""
+    records_left: int
+    """Until the offsets are where they were; 0 for a replay beside the live group, whose lag says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +184,21 @@ class Status:
     started_at: datetime
     uptime_seconds: float
     ready: Verdict
+    at: datetime = field(kw_only=True)
+    """Which moment."""
     instance: str = ""
     """Which process this is, such as the pod's name."""
+    group: str = ""
+    """The consumer group it reads in."""
+    phase: Phase = Phase.RUNNING
     partitions: tuple[PartitionStatus, ...] = ()
     lanes: tuple[LaneStatus, ...] = ()
+    """The worst first, and no more than were asked for."""
+    lane_totals: LaneTotals = LaneTotals()
+    liveintent: tuple[HostStatus, ...] = ()
+    memory: MemoryStatus | None = None
+    replay: ReplayStatus | None = None
+    """None while nothing is replayed."""
     direct_calls: tuple[DirectCallStatus, ...] = ()
     """Empty while they are switched off."""
     holds: tuple[Hold, ...] = ()
@@ -142,6 +219,6 @@ class StatusSource(Protocol):
         """Whether a rollout may go on to the next process."""
         ...
 
-    def status(self) -> Status:
-        """Everything about this moment."""
+    def status(self, *, lanes_max: int = LANES_SHOWN) -> Status:
+        """Everything about this moment; of the audiences the worst `lanes_max`."""
         ...

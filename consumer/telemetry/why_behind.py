@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumer.telemetry.status import Hold, PartitionStatus, Status
+from consumer.telemetry.causes import Cause
+from consumer.telemetry.status import Hold, PartitionStatus, Phase, ReplayStatus, Status
 
 
 class Mood(StrEnum):
@@ -16,26 +17,34 @@ class Mood(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The sentence, and how to show it."""
+    """The sentence, how to show it, and what it comes down to."""
 
     mood: Mood
     sentence: str
+    cause: Cause
 
 
 def why_behind(status: Status) -> Answer:
     """Why records are not finished, naming the most general cause: one that explains the others comes first."""
+    if status.phase is Phase.STOPPING:
+        return Answer(Mood.BUSY, f"Stopping: {_left_behind(status)}.", Cause.STOPPING)
     if held := _what_is_held(status):
+        what, cause = held
         oldest = _oldest(status.partitions)
         also = "" if oldest is None else f"; {_what_goes_on(oldest)}"
-        return Answer(Mood.HELD, f"{_how_far(status)}: {held}{also}.")
+        return Answer(Mood.HELD, f"{_how_far(status)}: {what}{also}.", cause)
     if not status.ready.ok:
+        starting = status.phase is Phase.STARTING
         return Answer(
-            Mood.HELD, f"Not ready: {'; '.join(status.ready.reasons) or 'no reason given'}."
+            Mood.BUSY if starting else Mood.HELD,
+            f"Not ready: {'; '.join(status.ready.reasons) or 'no reason given'}.",
+            Cause.STARTING if starting else Cause.NOT_READY,
         )
     if not status.partitions:
         return Answer(
             Mood.BUSY,
             "No partition is assigned to this process; others of the group may have them.",
+            Cause.SPARE,
         )
     return _how_it_goes(status)
 
@@ -67,17 +76,36 @@ def hold_text(hold: Hold) -> str:
 def _how_it_goes(status: Status) -> Answer:
     """Why records are not finished though nothing is held back as a whole."""
     if stalled := [each for each in status.partitions if each.progress == "stalled"]:
-        return Answer(Mood.HELD, _what_stalls(stalled, len(status.partitions)))
-    if refused := [lane.audience for lane in status.lanes if lane.refused]:
+        sentence = _what_stalls(stalled, len(status.partitions))
+        return Answer(Mood.HELD, sentence, Cause.STALLED)
+    if refused := status.lane_totals.refused:
+        names = [lane.audience for lane in status.lanes if lane.refused]
         return Answer(
             Mood.HELD,
-            f"{_how_far(status)}; LiveIntent refuses {count(len(refused), 'audience')} ({_some(refused)}), "
+            f"{_how_far(status)}; LiveIntent refuses {count(refused, 'audience')} ({_some(names, of=refused)}), "
             "whose records go to the dead-letter topic.",
+            Cause.AUDIENCE_REFUSED,
         )
     oldest = _oldest(status.partitions)
+    if status.replay is not None:
+        return Answer(
+            Mood.BUSY, f"{_how_far(status)}: {_what_is_replayed(status.replay)}.", Cause.REPLAYING
+        )
     if oldest is None and not _unread(status):
-        return Answer(Mood.GOOD, f"{_how_far(status)}.")
-    return Answer(Mood.BUSY, f"{_how_far(status)}: {_what_goes_on(oldest)}.")
+        return Answer(Mood.GOOD, f"{_how_far(status)}.", Cause.NOTHING)
+    return Answer(Mood.BUSY, f"{_how_far(status)}: {_what_goes_on(oldest)}.", Cause.WORKING)
+
+
+def _what_is_replayed(replay: ReplayStatus) -> str:
+    by = f" by {', '.join(replay.replay_ids)}" if replay.replay_ids else ", set back by hand"
+    left = f"; {count(replay.records_left, 'record')} left" if replay.records_left else ""
+    return f"records are delivered again{by}{left}"
+
+
+def _left_behind(status: Status) -> str:
+    if not status.books.pending:
+        return "nothing is on the way any more"
+    return f"{count(status.books.pending, 'record')} on the way, nothing more is read"
 
 
 def _how_far(status: Status) -> str:
@@ -104,17 +132,19 @@ def _unread(status: Status) -> bool:
     return any(partition.unread is None or partition.unread > 0 for partition in status.partitions)
 
 
-def _what_is_held(status: Status) -> str:
+def _what_is_held(status: Status) -> tuple[str, Cause] | None:
     if status.holds:
         # The longest-standing: a held circuit fills the memory budget, not the other way round.
-        return hold_text(max(status.holds, key=lambda each: each.seconds or 0))
+        longest = max(status.holds, key=lambda each: each.seconds or 0)
+        return hold_text(longest), longest.cause
     if status.registry_waiting:
-        return f"waiting for the schema registry ({status.registry_waiting})"
+        waits = f"waiting for the schema registry ({status.registry_waiting})"
+        return waits, Cause.SCHEMA_AWAITED
     paused = [partition for partition in status.partitions if partition.paused]
     if paused:
         reasons = dict.fromkeys(reason for partition in paused for reason in partition.paused)
-        return f"{count(len(paused), 'partition')} paused ({'; '.join(reasons)})"
-    return ""
+        return f"{count(len(paused), 'partition')} paused ({'; '.join(reasons)})", Cause.OTHER
+    return None
 
 
 def _what_stalls(stalled: list[PartitionStatus], partitions: int) -> str:
@@ -145,5 +175,5 @@ def _oldest(partitions: tuple[PartitionStatus, ...]) -> PartitionStatus | None:
     return max(unfinished, key=lambda each: each.oldest_age_seconds or 0, default=None)
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _some(names: list[str], *, of: int) -> str:
+    return ", ".join(names[:3]) + (f" and {of - 3} more" if of > 3 else "")

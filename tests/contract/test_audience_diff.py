@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from consumer.telemetry.health import serve_health
 from consumer.telemetry.metrics import Metrics
-from consumer.telemetry.status import LaneStatus, Status, Verdict
+from consumer.telemetry.status import LANES_SHOWN, LaneStatus, Status, Verdict
 from tests.contract.audience_commands import CARTS, ON_A_TERMINAL, VIP, World, a_world
 from tests.unit.telemetry.invented_status import a_healthy_status
 
@@ -28,7 +28,7 @@ class _Fixed:
     def ready(self) -> Verdict:
         return self._status.ready
 
-    def status(self) -> Status:
+    def status(self, *, lanes_max: int = LANES_SHOWN) -> Status:
         return self._status
 
 

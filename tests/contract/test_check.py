@@ -137,7 +137,7 @@ async def test_when_all_is_well_every_check_is_ok(world: World) -> None:
     found = await looked_at(world, **privacy_settings(world.liveintent))
 
     assert {each.result for each in found} == {Result.OK}
-    assert {each.check for each in found} == set(Check) - {Check.SCHEMAS}
+    assert {each.check for each in found} == set(Check) - {Check.SCHEMAS, Check.DIRECT_CALLS}
     assert the(Check.TOPIC, found).detail.startswith(f"{PARTITIONS} partitions")
     assert [each.detail for each in all_of(Check.AUDIENCE, found)] == [
         "is there, with id 900001",

@@ -5,6 +5,8 @@
 # its Python in place of the Dockerfile's own, and needs about two minutes. Everything lives in one temporary folder,
 # which is removed at the end. Exits with 75 when Debian's packages cannot be reached. What this cannot show is the
 # published base image: its Python version, its size, its flaws.
+#
+# IMAGE_ARCHIVE=FILE keeps the image as an OCI archive, for a cluster to run (tests/cluster).
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -136,6 +138,12 @@ engine stop --time 30 stopped >/dev/null
 engine logs stopped >"$work/service.txt" 2>&1
 grep -q '"event":"Stopped."' "$work/service.txt" || fail "it was ended, and did not drain"
 ! grep -q made-up "$work/service.txt" || fail "it printed its secret"
+
+if [[ -n ${IMAGE_ARCHIVE:-} ]]; then
+  say "keeping it"
+  rm -f "$IMAGE_ARCHIVE"
+  builder push --quiet "$image" "oci-archive:$IMAGE_ARCHIVE:$image:latest" >/dev/null
+fi
 
 size() { builder images --format '{{.Size}}' "$1"; }
 say "the image is fine: $(size "$image"), of which the base is $(size "$base")"

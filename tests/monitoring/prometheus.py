@@ -88,14 +88,20 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(directory: Path, *, target_port: int, rules: Rendered) -> Iterator[Prometheus]:
-    """Start a Prometheus with these rules that scrapes this port, and end it with the block."""
+def prometheus(
+    directory: Path, *, target_port: int, rules: Rendered, alertmanager_url: str = ""
+) -> Iterator[Prometheus]:
+    """Start a Prometheus with these rules that scrapes this port, and end it with the block.
+
+    It tells an Alertmanager, if there is one, of what fires.
+    """
     program = shutil.which("prometheus")
     if program is None:
         pytest.fail("prometheus is not on the PATH. On Debian: apt-get install prometheus")
     directory.mkdir(parents=True)
     rules.write(directory / "rules.yml")
-    (directory / "prometheus.yml").write_text(json.dumps(_configuration(target_port)))
+    configuration = _configuration(target_port) | _alerting(alertmanager_url)
+    (directory / "prometheus.yml").write_text(json.dumps(configuration))
     port = _free_port()
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -130,6 +136,13 @@ def _configuration(target_port: int) -> dict[str, Any]:
             {"job_name": JOB, "static_configs": [{"targets": [f"{LOOPBACK}:{target_port}"]}]}
         ],
     }
+
+
+def _alerting(alertmanager_url: str) -> dict[str, Any]:
+    if not alertmanager_url:
+        return {}
+    target = alertmanager_url.removeprefix("http://")
+    return {"alerting": {"alertmanagers": [{"static_configs": [{"targets": [target]}]}]}}
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

@@ -30,7 +30,7 @@ LAG_SECONDS = {"lagSecondsWarning": 4, "lagSecondsCritical": 8}
 
 @contextmanager
 def watched_service(
-    directory: Path, settings: Mapping[str, str] | None = None
+    directory: Path, settings: Mapping[str, str] | None = None, *, alertmanager_url: str = ""
 ) -> Iterator[tuple[Surroundings, ServiceProcess, Prometheus]]:
     """A service that has delivered a few events, under a Prometheus in whose eyes nothing is wrong with it."""
     defaults = default_values()
@@ -44,7 +44,10 @@ def watched_service(
         process = start({**around.settings, **(settings or {})})
         process.wait_until_ready()
         with prometheus(
-            directory / "prometheus", target_port=process.http_port, rules=rules
+            directory / "prometheus",
+            target_port=process.http_port,
+            rules=rules,
+            alertmanager_url=alertmanager_url,
         ) as watcher:
             around.produce_feed(SMALL_FEED)
             around.wait_until_all_committed(seconds=60)

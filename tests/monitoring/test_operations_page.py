@@ -51,7 +51,7 @@ def test_every_field_of_the_status_that_a_command_reads_exists() -> None:
         field.name
         for each in (Status, PartitionStatus, LaneStatus, Hold, DeadLetterStatus)
         for field in fields(each)
-    } | {"why_behind"}
+    } | {"why_behind", "cause", "to_do", "runbook"}
     commands = re.findall(r"`status (?:'([^']*)'|(\.\w+))`", PAGE)
     read = set(re.findall(r"\.([a-z_]+)", " ".join(chain.from_iterable(commands))))
 

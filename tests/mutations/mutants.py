@@ -140,8 +140,8 @@ MUTANTS = (
     Mutant(
         "send the ADDs of a flush before its REMOVEs",
         "consumer/audience/batch.py",
-        "return [file for file in _FILE_ORDER if file in present]",
-        "return [file for file in reversed(_FILE_ORDER) if file in present]",
+        "return [file for file in _FILE_ORDER if file in rows]",
+        "return [file for file in reversed(_FILE_ORDER) if file in rows]",
         _LANES,
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""Make the README's pictures anew: the demo's summary as SVG, the status page as PNG (needs Chromium).
+"""Make the pictures anew: the README's demo as SVG, the status page there and in docs/ as PNG (needs Chromium).
 
 Both show the real program: a demo runs in a process of its own, and its status page is photographed while it runs.
 """
@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.pages import pictures
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 CHROMIUM_FLAGS = [
@@ -31,6 +33,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     picture_of_the_demo()
     picture_of_the_status_page()
+    pictures.main(PICTURES)
 
 
 def picture_of_the_demo() -> None:

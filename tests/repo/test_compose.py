@@ -1,4 +1,4 @@
-"""The compose file, as far as it can be looked at without a container engine: nobody here has run it."""
+"""The compose file as it is written. Its parts are run elsewhere; its header says where."""
 
 import re
 from pathlib import Path

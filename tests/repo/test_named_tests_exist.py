@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
+CHART_PAGE = ROOT / "helm" / "segment-liveintent" / "README.md"
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), CHART_PAGE]
 # `tests/path.py::name`, or `tests/path.py::name[case]`; names may hold other tests' names, so the longest match counts.
 NAMED = re.compile(r"(tests/[\w./-]+\.py)::(\w+)(?:::(\w+))?")
 
@@ -59,6 +60,16 @@ def test_every_test_a_page_names_exists(page: Path) -> None:
 def test_the_pages_of_points_name_tests() -> None:
     for page in ("0008-kafka-points.md", "0009-liveintent-points.md"):
         assert len(named_in((ROOT / "docs/decisions" / page).read_text())) > 20
+
+
+def test_every_claim_of_the_chart_beside_others_names_its_test() -> None:
+    _, _, table = CHART_PAGE.read_text().partition("## Beside others")
+    rows = [line for line in table.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    header, *claims = rows
+
+    assert header.endswith("| ours | shown by |")
+    assert len(claims) > 20
+    assert [row for row in claims if not named_in(row.rsplit(" | ", 1)[1])] == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from consumer.sandbox.segment_encoders import as_avro_confluent, segment_event_schema
 from consumer.segment.patient_registry import PatientRegistry
-from consumer.service import assembly
+from consumer.service import schemas
 from tests.kafka_cluster import KafkaCluster
 from tests.kafka_cluster.topics import NewRecord
 from tests.scenarios.events import VIP, emails, enters, rows_of
@@ -32,7 +32,7 @@ def registry_time_is_hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     def now() -> float:
         return time.monotonic() * HURRY
 
-    monkeypatch.setattr(assembly, "PatientRegistry", partial(PatientRegistry, now=now, sleep=sleep))
+    monkeypatch.setattr(schemas, "PatientRegistry", partial(PatientRegistry, now=now, sleep=sleep))
 
 
 @pytest.mark.timeout(150)

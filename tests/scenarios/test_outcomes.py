@@ -49,6 +49,7 @@ async def test_an_older_event_that_arrives_in_one_batch_with_a_newer_one_changes
     kafka_cluster: KafkaCluster,
 ) -> None:
     async with running_service(kafka_cluster) as (world, service):
+        world.liveintent.add_audience(VIP)
         await world.produce([leaves("ana@example.com"), enters("ana@example.com")])
         await service.has_finished(2)
 
@@ -66,11 +67,14 @@ async def test_every_kind_of_event_is_counted_under_its_outcome(
     expected.update([IgnoreReason.DUPLICATE, IgnoreReason.STALE])
     changes = sum(isinstance(kind.outcome, Action) for kind in KINDS.values())
     first = [number for number in KINDS if not any(number in later for later in AFTERWARDS)]
+    audiences = (BUYERS, GOLD, DIGEST, NUMERIC, ACCOUNTS, JOURNEY, STEP)
     async with running_service(
         kafka_cluster,
-        LIVEINTENT_AUDIENCES=",".join((BUYERS, GOLD, DIGEST, NUMERIC, ACCOUNTS, JOURNEY, STEP)),
+        LIVEINTENT_AUDIENCES=",".join(audiences),
         SEGMENT_CONSENT_CATEGORIES="Advertising",
     ) as (world, service):
+        for audience in audiences:
+            world.liveintent.add_audience(audience)
         done = 0
         for wave in (first, *AFTERWARDS):
             await world.produce([event_of_kind(number) for number in wave])

@@ -9,7 +9,7 @@ import pytest
 from consumer.record import RejectReason
 from consumer.sandbox.segment_encoders import as_avro_confluent, segment_event_schema
 from consumer.segment.patient_registry import PatientRegistry
-from consumer.service import assembly
+from consumer.service import schemas
 from tests.kafka_cluster import KafkaCluster
 from tests.kafka_cluster.topics import NewRecord
 from tests.scenarios.events import LAPSED, VIP, emails, enters, rows_of
@@ -180,4 +180,4 @@ async def _waiting(service: RunningService) -> float:
 
 def _believe_not_found_after(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
     patience = partial(PatientRegistry, not_found_window_seconds=seconds)
-    monkeypatch.setattr(assembly, "PatientRegistry", patience)
+    monkeypatch.setattr(schemas, "PatientRegistry", patience)

@@ -192,6 +192,8 @@ async def test_an_audience_that_is_refused_is_named_and_the_others_go_on(
         assert f"LiveIntent refuses 1 audience ({VIP})" in seen.answer
         assert "archived" in seen.lane(VIP)["refused"]
         assert seen.lane(LAPSED)["refused"] == ""
+        (dead,) = seen.status["dead_letters"]
+        assert (dead["reason"], dead["count"]) == ("audience_refused", len(PEOPLE))
         assert "archived" in seen.page
 
 

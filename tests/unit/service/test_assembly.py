@@ -8,8 +8,9 @@ from consumer.kafka.record_weight import UNFINISHED_BYTES
 from consumer.sandbox.schema_registry import SchemaRegistrySandbox
 from consumer.segment.framing import RegistryId
 from consumer.segment.schemas import LoadedSchema
-from consumer.service.assembly import _dead_letter_limit, _intake_limits, schemas_for
+from consumer.service.assembly import _dead_letter_limit, _intake_limits
 from consumer.service.from_settings import stalled_after_seconds
+from consumer.service.schemas import schemas_for
 from consumer.settings import load_settings
 from consumer.telemetry.metrics import Metrics
 from tests.unit.settings_builders import COMPLETE

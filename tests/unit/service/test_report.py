@@ -8,6 +8,7 @@ from consumer.liveintent.uploader import UploadStage
 from consumer.service.assembly import Parts
 from consumer.service.report import POLL_LOOP_STUCK_SECONDS, Report
 from consumer.settings import load_settings
+from consumer.telemetry.causes import Cause
 from consumer.telemetry.status import Hold
 from tests.unit.settings_builders import COMPLETE
 
@@ -98,7 +99,7 @@ def test_a_commit_that_fails_is_told_with_how_long_none_has_succeeded() -> None:
     committer = Committer(last_error="NOT_COORDINATOR", last_success=now() + 29)
 
     assert commits_held(committer, now) == Hold(
-        "committing offsets is held back", "NOT_COORDINATOR", 2.0
+        "committing offsets is held back", "NOT_COORDINATOR", 2.0, cause=Cause.COMMITS_HELD
     )
 
 
@@ -106,7 +107,7 @@ def test_a_commit_that_is_never_answered_is_told_as_well() -> None:
     now = At()
 
     assert commits_held(Committer(last_success=now()), now) == Hold(
-        "committing offsets is held back", "Kafka does not answer", 31.0
+        "committing offsets is held back", "Kafka does not answer", 31.0, cause=Cause.COMMITS_HELD
     )
 
 
@@ -164,5 +165,7 @@ def test_uploads_that_wait_for_kafka_to_confirm_our_partitions_are_told() -> Non
     )
 
     assert report._unconfirmed_held() == Hold(
-        "1 upload held back", "Kafka has not confirmed that the records in them are still ours"
+        "1 upload held back",
+        "Kafka has not confirmed that the records in them are still ours",
+        cause=Cause.UPLOADS_UNCONFIRMED,
     )

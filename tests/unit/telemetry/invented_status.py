@@ -3,16 +3,21 @@
 from datetime import UTC, datetime
 
 from consumer.telemetry.books import BooksSnapshot
+from consumer.telemetry.causes import Cause
 from consumer.telemetry.status import (
     DeadLetterStatus,
     Hold,
+    HostStatus,
     LaneStatus,
+    LaneTotals,
+    MemoryStatus,
     PartitionStatus,
     Status,
     Verdict,
 )
 
 STARTED = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 11, 30, tzinfo=UTC)
 
 
 def a_partition(
@@ -29,7 +34,17 @@ def a_partition(
         pending=position - committed,
         oldest_offset=committed if position > committed else None,
         oldest_age_seconds=12.0 if position > committed else None,
+        late_seconds=75.0 if position > committed else 0.0,
         oldest_why="the next flush of vip_customers" if position > committed else "",
+    )
+
+
+def hosts(
+    state: str = "free", *, seconds: float | None = None, next_try_seconds: float | None = None
+) -> tuple[HostStatus, ...]:
+    return (
+        HostStatus("api", state, seconds, next_try_seconds, 5.0, 4),
+        HostStatus("storage", requests_per_second=5.0, concurrency=4),
     )
 
 
@@ -39,12 +54,16 @@ def a_healthy_status() -> Status:
         started_at=STARTED,
         uptime_seconds=266_400,
         ready=Verdict(ok=True),
+        at=NOW,
         instance="segment-liveintent-6d4b9c7f5-x2v8q",
         partitions=tuple(a_partition(n) for n in range(3)),
         lanes=(
             LaneStatus("vip_customers", audience_id=90_210),
             LaneStatus("cart_abandoners", audience_id=90_211),
         ),
+        lane_totals=LaneTotals(audiences=2),
+        liveintent=hosts(),
+        memory=MemoryStatus(0, 2**28, 1_100_000),
         books=BooksSnapshot(
             consumed=1_250_000,
             delivered=1_100_000,
@@ -59,6 +78,7 @@ def a_busy_status() -> Status:
         started_at=STARTED,
         uptime_seconds=7_500,
         ready=Verdict(ok=True),
+        at=NOW,
         instance="segment-liveintent-6d4b9c7f5-x2v8q",
         partitions=(
             a_partition(0, committed=1_204_000, position=1_251_000, end=4_800_000),
@@ -81,12 +101,20 @@ def a_busy_status() -> Status:
             ),
             LaneStatus("<script>alert(1)</script>", 3, 0),
         ),
+        lane_totals=LaneTotals(
+            audiences=4, refused=1, uploading=1, waiting_changes=46_413, in_flight_changes=100_000
+        ),
+        liveintent=hosts("circuit_open", seconds=240.0, next_try_seconds=20.0),
+        memory=MemoryStatus(2**28, 2**28, 1_200_000),
         holds=(
-            Hold("reading is paused", "the memory budget is used up", 95.0),
+            Hold(
+                "reading is paused", "the memory budget is used up", 95.0, cause=Cause.MEMORY_FULL
+            ),
             Hold(
                 "calls to api.liveintent.example are held back",
                 "it answered 503 five times; next try in 20 s",
                 240.0,
+                cause=Cause.CIRCUIT_OPEN,
             ),
         ),
         books=BooksSnapshot(

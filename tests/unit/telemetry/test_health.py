@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from consumer.record import IgnoreReason
 from consumer.telemetry.books import BooksCollector, BooksSnapshot
 from consumer.telemetry.health import serve_health
-from consumer.telemetry.status import Status, Verdict
+from consumer.telemetry.status import LANES_SHOWN, Status, Verdict
 from tests.unit.telemetry.invented_status import a_busy_status, a_healthy_status
 
 HEALTH_SECONDS = aiohttp.ClientTimeout(total=5)
@@ -29,8 +29,8 @@ class Source:
     def ready(self) -> Verdict:
         return self.ready_verdict
 
-    def status(self) -> Status:
-        return self.now
+    def status(self, *, lanes_max: int = LANES_SHOWN) -> Status:
+        return replace(self.now, lanes=self.now.lanes[:lanes_max])
 
 
 @pytest.fixture
@@ -113,7 +113,9 @@ async def test_the_status_is_json_with_the_answer_first(
     async with http.get("/status") as response:
         status = await response.json()
 
-    assert list(status)[:2] == ["why_behind", "mood"]
+    assert list(status)[:5] == ["why_behind", "mood", "cause", "to_do", "runbook"]
+    assert status["runbook"] == "SegmentLiveIntentCircuitOpen"
+    assert status["phase"] == "running"
     assert status["mood"] == "held"
     assert status["partitions"][0]["lag"] == 3_596_000
     assert status["partitions"][2]["end"] is None
@@ -121,6 +123,25 @@ async def test_the_status_is_json_with_the_answer_first(
     assert status["books"]["ignored"] == {"stale": 1}
     assert status["dead_letters"][1]["last_at"] == "2026-11-23T11:15:04+00:00"
     assert status["ready"] == {"ok": True, "reasons": []}
+
+
+async def test_the_status_lists_as_many_audiences_as_it_is_asked_for(
+    http: aiohttp.ClientSession, source: Source
+) -> None:
+    source.now = a_busy_status()
+
+    async with http.get("/status?lanes=2") as two, http.get("/status?lanes=999999999") as every:
+        assert len((await two.json())["lanes"]) == 2
+        assert len((await every.json())["lanes"]) == 4
+
+
+@pytest.mark.parametrize("asked", ["", "-1", "all", "٣", "9999999999"])
+async def test_a_number_of_audiences_that_is_none_is_refused_in_words(
+    http: aiohttp.ClientSession, asked: str
+) -> None:
+    async with http.get("/status", params={"lanes": asked}) as answer:
+        assert answer.status == 400
+        assert await answer.text() == "lanes is how many audiences to list, such as 1000.\n"
 
 
 async def test_the_page_is_at_the_root(http: aiohttp.ClientSession) -> None:
@@ -137,9 +158,7 @@ async def test_every_answer_is_hardened(http: aiohttp.ClientSession, path: str) 
 
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Content-Security-Policy"].startswith(
-        "default-src 'none'; style-src 'unsafe-inline'"
-    )
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
     assert headers["Server"] == "segment-liveintent"
 
 

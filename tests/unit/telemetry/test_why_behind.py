@@ -1,17 +1,29 @@
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from consumer.telemetry.status import Hold, LaneStatus, PartitionStatus, Verdict
+from consumer.telemetry.causes import ADVICE, Cause
+from consumer.telemetry.status import (
+    Hold,
+    LaneStatus,
+    LaneTotals,
+    PartitionStatus,
+    Phase,
+    ReplayStatus,
+    Verdict,
+)
 from consumer.telemetry.why_behind import Answer, Mood, count, duration, why_behind
 from tests.unit.telemetry.invented_status import a_busy_status, a_healthy_status, a_partition
 
 HEALTHY = a_healthy_status()
+RUNBOOK = Path(__file__).parents[3] / "docs" / "operations.md"
 
 
 def test_a_healthy_process_is_not_behind() -> None:
     assert why_behind(HEALTHY) == Answer(
-        Mood.GOOD, "Not behind: every record is read and finished."
+        Mood.GOOD, "Not behind: every record is read and finished.", Cause.NOTHING
     )
 
 
@@ -21,6 +33,7 @@ def test_the_longest_hold_is_the_cause() -> None:
         "Behind by at least 3,596,120 records: calls to api.liveintent.example are held back for 4 min "
         "(it answered 503 five times; next try in 20 s); the oldest unfinished record (segment-events-0 offset "
         "1204000), read 12 s ago, waits for the next flush of vip_customers.",
+        Cause.CIRCUIT_OPEN,
     )
 
 
@@ -38,6 +51,7 @@ def test_a_schema_that_is_waited_for_is_the_cause() -> None:
     assert why_behind(status) == Answer(
         Mood.HELD,
         "Behind by 1 record: waiting for the schema registry (schema 7, unreachable).",
+        Cause.SCHEMA_AWAITED,
     )
 
 
@@ -57,7 +71,52 @@ def test_paused_partitions_are_the_cause() -> None:
 def test_a_process_that_is_not_ready_says_so(reasons: tuple[str, ...], sentence: str) -> None:
     status = replace(HEALTHY, ready=Verdict(ok=False, reasons=reasons))
 
-    assert why_behind(status) == Answer(Mood.HELD, sentence)
+    assert why_behind(status) == Answer(Mood.HELD, sentence, Cause.NOT_READY)
+
+
+def test_a_process_that_has_not_begun_is_starting_and_no_reason_to_worry() -> None:
+    waits = Verdict(ok=False, reasons=("no partitions were assigned yet",))
+    status = replace(HEALTHY, ready=waits, phase=Phase.STARTING, partitions=())
+
+    assert why_behind(status) == Answer(
+        Mood.BUSY, "Not ready: no partitions were assigned yet.", Cause.STARTING
+    )
+
+
+def test_a_process_that_stops_says_what_is_still_on_the_way() -> None:
+    stopping = replace(a_busy_status(), phase=Phase.STOPPING)
+    empty = replace(HEALTHY, phase=Phase.STOPPING)
+
+    assert why_behind(stopping) == Answer(
+        Mood.BUSY,
+        "Stopping: 47,120 records on the way, nothing more is read.",
+        Cause.STOPPING,
+    )
+    assert why_behind(empty).sentence == "Stopping: nothing is on the way any more."
+
+
+def test_a_replay_explains_a_backlog_unless_something_is_held_back() -> None:
+    replay = ReplayStatus(("lost-afternoon",), 0)
+    status = replace(HEALTHY, partitions=(a_partition(end=900),), replay=replay)
+    held = replace(status, holds=(Hold("x", "y", cause=Cause.TOKEN_REFUSED),))
+
+    assert why_behind(status) == Answer(
+        Mood.BUSY,
+        "Behind by 400 records: records are delivered again by lost-afternoon.",
+        Cause.REPLAYING,
+    )
+    assert why_behind(held).cause is Cause.TOKEN_REFUSED
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_has_advice_and_its_runbook_heading_exists(cause: Cause) -> None:
+    headings = re.findall(r"^#{2,3} (.+)$", RUNBOOK.read_text(), re.MULTILINE)
+    advice = ADVICE[cause]
+
+    assert advice.headline
+    assert advice.to_do
+    assert advice.runbook in {*headings, ""}
+    assert advice.runbook or cause is Cause.NOTHING
 
 
 def test_a_spare_process_has_no_partition() -> None:
@@ -69,10 +128,13 @@ def test_a_spare_process_has_no_partition() -> None:
 def test_refused_audiences_are_named() -> None:
     lanes = tuple(LaneStatus(name, refused="it is Archived") for name in "abcd")
 
-    assert why_behind(replace(HEALTHY, lanes=lanes)) == Answer(
+    status = replace(HEALTHY, lanes=lanes, lane_totals=LaneTotals(audiences=9, refused=4))
+
+    assert why_behind(status) == Answer(
         Mood.HELD,
         "Not behind: every record is read and finished; LiveIntent refuses 4 audiences (a, b, c and 1 more), "
         "whose records go to the dead-letter topic.",
+        Cause.AUDIENCE_REFUSED,
     )
 
 
@@ -90,6 +152,7 @@ def test_the_partition_that_stands_still_longest_is_told_with_what_it_waits_for(
     assert why_behind(status) == Answer(
         Mood.HELD,
         "No progress on 2 of 3 partitions: segment-events-1 has waited 90 min for Kafka to give its records.",
+        Cause.STALLED,
     )
 
 
@@ -100,6 +163,7 @@ def test_records_on_the_way_are_told_with_what_the_oldest_waits_for() -> None:
         Mood.BUSY,
         "Everything is read, 3 records on the way: the oldest unfinished record (segment-events-0 offset 500), "
         "read 12 s ago, waits for the next flush of vip_customers.",
+        Cause.WORKING,
     )
 
 
@@ -120,6 +184,7 @@ def test_a_backlog_that_nothing_holds_back_is_being_read() -> None:
     assert why_behind(status) == Answer(
         Mood.BUSY,
         "Behind by 12,345 records: the backlog is being read, and nothing holds it back.",
+        Cause.WORKING,
     )
 
 
