@@ -26,7 +26,7 @@ SOAK_SECONDS ?= 60
 SOAK_KAFKA ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka test-metrics test-chart test-pages test-cluster mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench lock dashboards sbom image pictures clean
+.PHONY: help demo test test-kafka test-metrics test-chart test-pages test-cluster mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench bench-peers lock dashboards sbom image pictures clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -90,8 +90,11 @@ format: $(VENV)/.dev ## Put the code into its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## Measure decode, ledger and lanes
-	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only --timeout 600
+bench: $(VENV)/.dev ## Measure the whole service against decoding alone, in one table (BENCH: its options, see BENCH=--help)
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-peers: $(VENV)/.dev ## The same work by other programs and frameworks, and what a kill does to each (needs Java 17+ and Maven)
+	@$(BIN)/python -m tests.benchmarks.peers $(BENCH)
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into the lock files
 	@$(COMPILE) --output-file requirements.lock pyproject.toml

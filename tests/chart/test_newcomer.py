@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.chart.newcomer import follow, install_command, values_of
-from tests.chart.paths import CHART
+from tests.chart.paths import CHART, ROOT
 from tests.chart.pod_process import PodFailed, pod_process
 from tests.chart.rendering import objects, pods
 
@@ -20,6 +20,12 @@ def test_five_values_lead_to_an_audience_with_members_and_a_clean_end(
     assert len(values_of(install_command())) == 5
     assert outcome.members > 0
     assert outcome.exit_codes == {"consumer": 0, "sandbox": 0}
+
+
+def test_both_readmes_tell_the_same_command() -> None:
+    command = (CHART / "README.md").read_text("utf-8").partition("helm install try")[2]
+
+    assert command.partition("\n```")[0] + "\n" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_a_pod_whose_program_ends_is_told_with_what_it_said(helm4: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.chart import tools
 from tests.chart.newcomer import Steps, install_command, newcomers_events, values_of
 from tests.chart.paths import ROOT
 from tests.cluster.node import ClusterKafka
@@ -34,6 +35,7 @@ def test_five_values_lead_to_an_audience_and_nothing_is_left_after_uninstalling(
         node.kubectl("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
     with steps.step("helm test"):
         tested = node.run(helm, "test", release, "--logs")
+    tested_by_helm_3 = node.run(tools.helm(tools.HELM_3), "test", release, "--logs")
     with steps.step("events are on the topic"):
         produce(kafka.bootstrap_servers, topic, newcomers_events())
     with (
@@ -44,6 +46,7 @@ def test_five_values_lead_to_an_audience_and_nothing_is_left_after_uninstalling(
 
     assert f"rollout status deployment/{NAME}" in notes
     assert "Ready:" in tested
+    assert "Ready:" in tested_by_helm_3
     assert members > 0
     assert "Warning" not in notes
 

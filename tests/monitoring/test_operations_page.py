@@ -32,6 +32,19 @@ def test_every_exit_code_of_the_program_has_a_heading() -> None:
     assert explained == codes | {137}
 
 
+def test_every_alert_says_what_it_means_where_to_look_what_to_do_and_when_to_worry() -> None:
+    alerts = PAGE.partition("## What every alert means")[2].partition("\n## ")[0]
+    sections = alerts.split("\n### ")[1:]
+    asked = ("Means", "See why", "Do", "Worry when")
+
+    assert len(sections) == len(rendered(default_values()).alerts())
+    assert [
+        section.splitlines()[0]
+        for section in sections
+        if tuple(re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)) != asked
+    ] == []
+
+
 def test_every_metric_named_on_the_page_exists() -> None:
     named = set(re.findall(r"\bsegment_liveintent_\w+", PAGE))
 

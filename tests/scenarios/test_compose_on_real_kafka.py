@@ -125,7 +125,7 @@ def _example() -> str:
     """The command of the file's header, as one line."""
     lines = [line.removeprefix("#").strip() for line in TEXT.splitlines() if line.startswith("#")]
     text = " ".join(lines)
-    return text[text.index("jq -c") : text.index(" Nothing here")].strip()
+    return text[text.index("jq -c") : text.index(" Written without")].strip()
 
 
 def _example_event() -> str:
