@@ -90,7 +90,7 @@ def test_replicas_agree_after_their_next_check_however_unevenly_the_search_lags(
         directories = replicas(liveintent, time, len(starts))
         await resolve_all(directories, time, starts)
         await time.sleep(0)
-        time.seconds += POLICY.recheck_seconds
+        time.seconds += POLICY.recheck_seconds + 1  # rounding must not put the check off
         return await resolve_all(directories, time, [0.0] * len(starts))
 
     assert len(asyncio.run(scenario())) == 1
