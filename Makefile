@@ -50,11 +50,11 @@ test-chart: $(VENV)/.dev ## Render the Helm chart under Helm 4 and 3, and hold i
 test-pages: $(VENV)/.dev ## Look at the status page in a real browser, in every state (Debian package chromium)
 	@$(PYTEST) tests/pages -m chromium
 
-test-cluster: $(VENV)/.dev ## Install the chart on a real Kubernetes of one node, with the image (Debian, as root; builds Kubernetes once)
+test-cluster: $(VENV)/.dev ## Install the chart in a real Kubernetes, built from its Go modules (Debian, as root; Go, Java, Maven)
 	@$(BIN)/python -m tests.cluster.fetch
 	@mkdir -p build
-	@IMAGE_ARCHIVE=$(CURDIR)/build/image.tar $(MAKE) --no-print-directory image
-	@$(BIN)/python -m tests.cluster $(CURDIR)/build/image.tar -q
+	@IMAGE_ARCHIVE=$(CURDIR)/build/image.tar tests/image/build_without_docker.sh
+	@$(BIN)/python -m tests.cluster build/image.tar
 
 mutants: $(VENV)/.dev ## Break the correctness core in small, listed ways, and show that the tests see each
 	@$(BIN)/python -m tests.mutations

@@ -243,7 +243,7 @@ def test_the_notes_tell_the_next_command(helm4: Path) -> None:
     usual, replaying = notes(minimal()), notes(minimal(replay=REPLAY))
 
     assert "kubectl -n ns rollout status deployment/r-segment-liveintent" in usual
-    assert "helm -n ns test r --logs" in usual
+    assert "helm -n ns test r" in usual
     assert "port-forward deployment/r-segment-liveintent 8080" in usual
     assert "logs -f job/r-segment-liveintent-replay-again" in replaying
     assert "exit code 5" in notes(minimal(settings={"KAFKA_FIRST_START": None}))
