@@ -5,7 +5,6 @@ again before creating again. Of several Active audiences of one name the earlies
 replica that follows this rule ends with the same one.
 """
 
-import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from consumer.liveintent.audience_choice import (
     usable_rows,
     warn_of_another_name,
 )
+from consumer.liveintent.audience_locks import AudienceLocks
 from consumer.liveintent.audience_lookup import AudienceFinder, Unreadable
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.policies import Account, DirectoryPolicy
@@ -64,7 +64,7 @@ class AudienceDirectory:
         self._metrics = metrics
         self._clock = clock
         self._finder = AudienceFinder(api, account, start=policy.audience_lookup)
-        self._locks: dict[AudienceKey, asyncio.Lock] = {}
+        self._locks = AudienceLocks()
         self._known: dict[AudienceKey, _Known] = {}
         self._unsettled: set[AudienceKey] = set()
         self._refusals: dict[AudienceKey, str] = {}
@@ -81,7 +81,7 @@ class AudienceDirectory:
         Waits as long as LiveIntent leaves it undecided. Safe to cancel: a create that was under way is settled by
         searching when the name is next asked for.
         """
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        async with self._locks.alone(key):
             park_seconds = self._policy.park_seconds
             while isinstance(resolved := await self._resolve(key), Undecided):
                 log.error(

@@ -1,18 +1,19 @@
 """Sends one batch to LiveIntent and follows it until LiveIntent is done with it."""
 
-import asyncio
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
 from consumer.liveintent.api_calls import UploadCalls
 from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.audience_locks import AudienceLocks
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.file_upload import FileUpload
 from consumer.liveintent.hash_file import rows_that_fit
+from consumer.liveintent.look_pace import LookPace
 from consumer.liveintent.policies import UploadPolicy
 from consumer.liveintent.upload_counts import UploadCounts
 from consumer.liveintent.upload_listings import UploadListings
@@ -25,6 +26,7 @@ from consumer.liveintent.upload_parts import (
     UploadStage,
     UploadTools,
 )
+from consumer.liveintent.upload_results import Finished, PartlyFinished, Progress, SendResult
 from consumer.telemetry.metrics import Metrics
 
 __all__ = [
@@ -59,20 +61,6 @@ class UploadBatch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """LiveIntent is done with every file of the batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartlyFinished:
-    """LiveIntent is done with some files of the batch, and refused others. `rows` are those it is done with."""
-
-    refused: AudienceRefused | UploadRefused
-    """The first refusal, or the audience's."""
-    rows: frozenset[str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Counted:
     """What LiveIntent counted of the last file it finished for an audience. `at` is on the clock's `now`."""
 
@@ -92,9 +80,6 @@ class Activity:
     action: Action
     identifier_type: IdentifierType
     detail: str = ""
-
-
-SendResult = Finished | PartlyFinished | AudienceRefused | UploadRefused
 
 
 class Uploader:
@@ -122,10 +107,11 @@ class Uploader:
         self._clock = clock
         self._max_rows = policy.max_rows_per_upload
         self._max_bytes = policy.max_bytes_per_upload
-        self._locks: dict[AudienceKey, asyncio.Lock] = {}
+        self._locks = AudienceLocks()
         self._activity: dict[AudienceKey, Activity] = {}
         self._counted: dict[AudienceKey, Counted] = {}
         self._sending: dict[AudienceKey, FileUpload] = {}
+        self._unconfirmed: set[AudienceKey] = set()
         # Unique across processes and restarts; told to LiveIntent, so nothing about people is in it.
         run, numbers = f"{int(clock.random() * 2**32):08x}", itertools.count(1)
         self._tools = UploadTools(
@@ -141,6 +127,7 @@ class Uploader:
             spelling=policy.spelling,
             metrics=metrics,
             clock=clock,
+            pace=LookPace(per_second=policy.looks_per_second),
             new_upload_name=lambda: f"{prefix}-{run}-{next(numbers):06d}{extension}",
             lease=lease or Unshared(),
         )
@@ -149,6 +136,15 @@ class Uploader:
     def activity(self) -> dict[AudienceKey, Activity]:
         """The audiences with an upload under way, and where it is. A copy."""
         return dict(self._activity)
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many files are held back until Kafka confirms that their records are still ours."""
+        return len(self._unconfirmed)
+
+    def activity_of(self, audience: AudienceKey) -> Activity | None:
+        """Where the audience's upload is; None when none is under way."""
+        return self._activity.get(audience)
 
     @property
     def counted(self) -> dict[AudienceKey, Counted]:
@@ -165,10 +161,10 @@ class Uploader:
         """
         once = _Once(on_stored)
         # Lanes send one batch at a time; this keeps the promise to LiveIntent if one ever does not.
-        async with self._locks.setdefault(batch.audience, asyncio.Lock()):
+        async with self._locks.alone(batch.audience):
             try:
                 files = tuple(batch.files())
-                progress = _Progress()
+                progress = Progress()
                 for what in files:
                     on_last = once if what == files[-1] else _nothing
                     await self._send_rows(batch, what, progress, on_last=on_last)
@@ -177,6 +173,7 @@ class Uploader:
                 return progress.result()
             finally:
                 self._activity.pop(batch.audience, None)
+                self._unconfirmed.discard(batch.audience)
                 self._sending.pop(batch.audience, None)
 
     def interrupt(self, audience: AudienceKey) -> None:
@@ -195,7 +192,7 @@ class Uploader:
         self,
         batch: UploadBatch,
         what: tuple[Action, IdentifierType],
-        progress: "_Progress",
+        progress: Progress,
         *,
         on_last: Callable[[], None],
     ) -> None:
@@ -242,30 +239,12 @@ class Uploader:
             activity = Activity(stage, self._clock.now(), rows, *what, detail)
             if before is None or replace(before, since=activity.since) != activity:
                 self._activity[audience] = activity
+            if stage is UploadStage.CONFIRMING:
+                self._unconfirmed.add(audience)
+            else:
+                self._unconfirmed.discard(audience)
 
         return show
-
-
-class _Progress:
-    """What has become of a batch's files so far."""
-
-    def __init__(self) -> None:
-        self.refused: AudienceRefused | UploadRefused | None = None
-        self._finished: list[FileToSend] = []
-
-    def note(self, file: FileToSend, refused: AudienceRefused | UploadRefused | None) -> None:
-        """Take note of how one file ended."""
-        if refused is None:
-            self._finished.append(file)
-        elif self.refused is None or isinstance(refused, AudienceRefused):
-            self.refused = refused
-
-    def result(self) -> SendResult:
-        """What has become of the batch, when all is over."""
-        if self.refused is None:
-            return Finished()
-        rows = frozenset(row for file in self._finished for row in file.rows())
-        return PartlyFinished(self.refused, rows) if rows else self.refused
 
 
 class _Once:

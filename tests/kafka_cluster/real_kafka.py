@@ -126,6 +126,12 @@ class RealKafka:
         """Where plaintext clients connect."""
         return self.address(PLAINTEXT)
 
+    @property
+    def pid(self) -> int:
+        """The process whose child the broker is, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def address(self, listener: str) -> str:
         """Return where clients of this security protocol connect. It outlives `restart`."""
         return f"{LOOPBACK}:{self._ports[listener]}"

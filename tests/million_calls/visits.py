@@ -1,7 +1,7 @@
 """Visits and orders made fast: one template of an event, and a visitor of its own for each."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import orjson
@@ -18,7 +18,7 @@ class Visits:
 
     def __init__(self, bootstrap_servers: str, topic: str, *, sink: DirectCallSink) -> None:
         self._topic = topic
-        self._template = _page_view() if sink is DirectCallSink.COLLECTOR else _order()
+        self._sink = sink
         self._producer = Producer(
             {"bootstrap.servers": bootstrap_servers, "linger.ms": 20, "batch.size": 200_000}
         )
@@ -26,7 +26,9 @@ class Visits:
 
     def write(self, count: int) -> None:
         """Write so many more; they are there when this returns."""
-        for key, value in self._next(count):
+        numbers = range(self.written, self.written + count)
+        now = datetime.fromtimestamp(time.time(), UTC)
+        for key, value in visit_values(self._sink, numbers, now=now):
             self._producer.produce(self._topic, value, key)
             self._producer.poll(0)
         left = self._producer.flush(_FLUSH_SECONDS)
@@ -35,16 +37,17 @@ class Visits:
             raise RuntimeError(message)
         self.written += count
 
-    def _next(self, count: int) -> Iterator[tuple[bytes, bytes]]:
-        template = self._template.replace(b"@now@", _now())
-        for number in range(self.written, self.written + count):
-            name = b"%09d" % number
-            value = template.replace(_NUMBER, name).replace(_HASH, b"%064x" % number)
-            yield b"visitor-" + name, value
 
-
-def _now() -> bytes:
-    return datetime.fromtimestamp(time.time(), UTC).isoformat().encode()
+def visit_values(
+    sink: DirectCallSink, numbers: Iterable[int], *, now: datetime
+) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of one event for each number, all of this moment: what the sink is for."""
+    template = _page_view() if sink is DirectCallSink.COLLECTOR else _order()
+    template = template.replace(b"@now@", now.isoformat().encode())
+    for number in numbers:
+        name = b"%09d" % number
+        value = template.replace(_NUMBER, name).replace(_HASH, b"%064x" % number)
+        yield b"visitor-" + name, value
 
 
 def _page_view() -> bytes:

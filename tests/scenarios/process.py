@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,15 +42,22 @@ def eventually(what: str, look: Callable[[], T], *, seconds: float = START_SECON
 class ServiceProcess:
     """One running `segment-liveintent run`, with these settings and nothing else in its environment.
 
-    Every call blocks, and has a deadline. `directory` must be new; what is printed goes there.
+    Every call blocks, and has a deadline. `directory` must be new; what is printed goes there. `python` may have
+    options of the interpreter, a profiler among them.
     """
 
-    def __init__(self, settings: Mapping[str, str], directory: Path) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        directory: Path,
+        *,
+        python: Sequence[str] = (sys.executable,),
+    ) -> None:
         directory.mkdir(parents=True)
         self._stdout, self._stderr = directory / "stdout", directory / "stderr"
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "consumer", "run"],
+                [*python, "-m", "consumer", "run"],
                 env={**_surroundings(), **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,

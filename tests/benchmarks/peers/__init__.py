@@ -1,0 +1,1 @@
+"""The alternatives on the same work: `python -m tests.benchmarks.peers`."""
