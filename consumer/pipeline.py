@@ -14,37 +14,39 @@ the later ones of its own partition only.
 """
 
 import asyncio
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from consumer.audience.membership import MembershipChange
 from consumer.delivery import Delivery
 from consumer.direct_delivery import SWITCHED_OFF, DirectDelivery, NoDirectCalls
 from consumer.errors import SegmentLiveIntentError
-from consumer.kafka.dead_letter_headers import as_first_read
+from consumer.judging import Judge, Judged, in_portions
 from consumer.kafka.offset_ledger import CommitOffset, Entry, OffsetLedger, PartitionId
 from consumer.kafka.parking import Parking, Wait
 from consumer.kafka.record_reader import RecordBatch
 from consumer.kafka.record_spans import trace_record
-from consumer.kafka.record_weight import unfinished_weight_bytes
-from consumer.record import Ignored, IgnoreReason, KafkaRecord, source_of
+from consumer.record import Ignored, IgnoreReason
 from consumer.refusals import Refusals
 from consumer.segment.direct_call_record import DirectReading
 from consumer.segment.event_decoder import RecordDecoder, SchemaNeeded
 from consumer.segment.framing import SchemaRef
-from consumer.segment.membership_rules import MembershipPolicy, Origin
-from consumer.segment.record_reading import RecordReading, read_record
+from consumer.segment.membership_rules import MembershipPolicy
+from consumer.segment.record_reading import RecordReading
 from consumer.segment.schemas import Schemas
 from consumer.telemetry.metrics import Metrics
 from consumer.telemetry.tracing import NO_TRACING, Tracing
 from consumer.withdrawing import Withdrawing
 
-_LOOK_AGAIN_SECONDS = 0.25
+_LOOK_AGAIN_SECONDS = 0.05
+_PRESSED_SHARE = 0.5  # what of the memory budget is used when flushes stop to wait for their time
 _MEMORY = "memory"
 _PARKED_SHARE = 0.25  # what of the memory budget goes on at once after waiting for a schema
+PARKED_TURNS: Final = 100
+"""Of records that waited for a schema, before the event loop has its next turn: some 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,8 @@ class Pipeline:
         tracing: Tracing = NO_TRACING,
         now: Callable[[], float],
     ) -> None:
-        self._decoder = decoder
+        self._judge = Judge(decoder, policy)
         self._schemas = schemas
-        self._policy = policy
         self._ledger = ledger
         self._delivery = delivery
         self._withdrawing = withdrawing
@@ -103,6 +104,7 @@ class Pipeline:
         self.ever_assigned = False
         self.records_without_key = 0
         self._started_bytes = 0
+        self._parked_turns = 0
         self.blocked: str | None = None
 
     # The reader's side
@@ -180,31 +182,35 @@ class Pipeline:
 
     async def _take(self, batch: RecordBatch, entries: Sequence[Entry]) -> None:
         # A method of its own: a variable of the loop would keep the last batch's records until there is a next one.
-        for entry in entries:
-            # What changes weigh is known only as they are made, and one record may make many.
-            if self._ledger.pending_bytes > self._budget.high_bytes:
-                await self._room()
-            if self.parking.holds(entry.partition):
-                self.parking.add(entry)
-            elif (wait := self._turn(entry)) is not None:
-                self.parking.park(entry, wait)
-            if self._withdrawing.is_behind:
-                await self._withdrawing.catch_up()
+        for some in in_portions(entries):
+            judged = self._judge.judge_together(some, self.parking.holds)
+            for entry, what in zip(some, judged, strict=True):
+                # What changes weigh is known only as they are made, and one record may make many.
+                if self._ledger.pending_bytes > self._budget.high_bytes:
+                    await self._room()
+                if self.parking.holds(entry.partition):
+                    self.parking.add(entry)
+                # Not judged: it was behind one that waited for a schema, and does not any more.
+                elif (wait := self._go(entry, what or self._judge.judge(entry))) is not None:
+                    self.parking.park(entry, wait)
+                if self._withdrawing.is_behind:
+                    await self._withdrawing.catch_up()
         self.taken(batch)
 
     def _turn(self, entry: Entry) -> Wait | None:
+        """The turn of a record that waited for a schema. Gives what must be waited for next, if anything must."""
+        return self._go(entry, self._judge.judge(entry))
+
+    def _go(self, entry: Entry, what: Judged | SchemaNeeded | None) -> Wait | None:
         """One record's way; whatever happens, the ledger hears of it. Or what must be waited for first."""
         record = entry.record
-        if record is None or not entry.wanted:
+        if record is None or not entry.wanted or what is None:
             return None  # its partition was taken away while it waited
-        events = self._decoder.decode(record)
-        if isinstance(events, SchemaNeeded):
-            return partial(self._load, events.ref)
+        if isinstance(what, SchemaNeeded):
+            return partial(self._load, what.ref)
         entry.started = True
-        self._started_bytes += unfinished_weight_bytes(record)
-        origin = _origin(record)
-        read = read_record(events, self._policy, origin)
-        self._follow(entry, read, self._direct.asked_by(events, origin))
+        self._started_bytes += entry.weight_bytes
+        self._follow(entry, what.read, self._direct.asked_by(what.events, what.origin))
         if self._tracing.on:
             trace_record(self._tracing, record, entry, now=self._now())
         return None
@@ -217,10 +223,9 @@ class Pipeline:
     def _follow(self, entry: Entry, read: RecordReading, direct: DirectReading) -> None:
         self._note(read)
         asked = self._withdrawing.asked_by(read)
-        wanted = read.changes
-        changes = [change for change in wanted if self.admits(change)]
+        changes = [change for change in read.changes if self.admits(change)]
         ignored = [*direct.reasons(read.ignored), *asked.ignored]
-        if len(changes) < len(wanted):
+        if len(changes) < len(read.changes):
             ignored.append(IgnoreReason.NOT_REPLAYED)
         rejected = read.rejected or asked.rejected or direct.rejected
         parts = len(changes) + asked.parts + len(direct.calls) + (rejected is not None)
@@ -254,6 +259,10 @@ class Pipeline:
             ):
                 self._block(_MEMORY)
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        if self._ledger.pending_bytes > self._budget.high_bytes * _PRESSED_SHARE:
+            # Well before memory is short: so reading need not stop until the uploads are done.
+            self._delivery.press()
+        else:
             self._delivery.relax()
         while (reason := self._liveintent_blocked()) is not None:
             self._block(reason)
@@ -265,8 +274,11 @@ class Pipeline:
 
         A share of it goes on at a time: with one record at a time, each would be an upload of its own.
         """
-        await asyncio.sleep(0)
-        await self._withdrawing.catch_up()
+        self._parked_turns += 1
+        if self._parked_turns % PARKED_TURNS == 0:
+            await asyncio.sleep(0)
+        if self._withdrawing.is_behind:
+            await self._withdrawing.catch_up()
         if self._started_bytes > self._budget.high_bytes * _PARKED_SHARE:
             while self._ledger.pending_bytes > self._budget.high_bytes and self._is_more_than(
                 self._queued() + self.parking.records
@@ -300,12 +312,3 @@ class Pipeline:
     def _fail(self, error: BaseException) -> None:
         if not self._failure.done():
             self._failure.set_exception(error)
-
-
-def _origin(record: KafkaRecord) -> Origin:
-    first = as_first_read(record)
-    return Origin(
-        source=sys.intern(source_of(first.topic, first.partition)),  # kept by every change
-        offset=first.offset,
-        record_time_us=None if first.timestamp_ms is None else first.timestamp_ms * 1000,
-    )

@@ -3,9 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see docs/performance.md
 class KafkaRecord:
     """One record, with everything a dead letter must preserve.
 
@@ -33,13 +34,16 @@ class KafkaRecord:
     def size_bytes(self) -> int:
         """What the record's own bytes weigh: value, key and headers."""
         size_bytes = len(self.value or b"") + len(self.key or b"")
+        if not self.headers:
+            return size_bytes
         for name, value in self.headers:
             size_bytes += len(name) + len(value or b"")
         return size_bytes
 
 
+@cache
 def source_of(topic: str, partition: int) -> str:
-    """A partition's name in the versions of the changes that were read from it."""
+    """A partition's name in the versions of the changes that were read from it. Every change keeps it, so there is one."""
     return f"{topic}-{partition}"
 
 

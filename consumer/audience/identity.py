@@ -71,12 +71,13 @@ def email_identifier(text: str, algorithms: Collection[EmailHash]) -> Identifier
     length is taken as it is, in lower case, whatever `algorithms` says: one hash cannot be made from another.
     """
     given = _tidied(text)
-    if _HASH.fullmatch(given):
-        return None if given in _OF_NOTHING else Identifier(IdentifierType.EMAIL_HASH, (given,))
+    if "@" not in given:
+        is_hash = _HASH.fullmatch(given) and given not in _OF_NOTHING
+        return Identifier(IdentifierType.EMAIL_HASH, (given,)) if is_hash else None
     if not _is_address(given):
         return None
     email = given.encode()
-    values = tuple(hashed(email) for name, hashed in _HASHED.items() if name in algorithms)
+    values = tuple([hashed(email) for name, hashed in _HASHED.items() if name in algorithms])
     return Identifier(IdentifierType.EMAIL_HASH, values) if values else None
 
 

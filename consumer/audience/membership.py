@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 from consumer.choices import IdentifierType
@@ -25,6 +26,7 @@ AUDIENCE_NAME_MAX = 128
 _AUDIENCE_NAME = re.compile(r"[A-Za-z0-9 _.:-]+")
 
 
+@lru_cache(maxsize=4096)
 def is_audience_name(name: str, longest: int = AUDIENCE_NAME_MAX) -> bool:
     """Whether LiveIntent could take this name, the prefix included, of at most `longest` characters.
 
@@ -69,7 +71,7 @@ class Version(NamedTuple):
     """The event's place in its record: a container file holds several, and the later one is the newer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see docs/performance.md
 class MembershipChange:
     """One member added to, or removed from, one audience.
 

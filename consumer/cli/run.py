@@ -15,6 +15,7 @@ from consumer.errors import ForcedStop
 from consumer.kafka.connection import property_problems
 from consumer.service import Service
 from consumer.service.daemon_threads import DaemonThreads
+from consumer.service.garbage import look_for_garbage_seldom
 from consumer.settings import Settings, load_settings
 from consumer.telemetry.logs import configure_logs
 
@@ -44,6 +45,7 @@ def run(env_file: EnvFile = None) -> None:
     configure_logs(settings.log_level, settings.log_format, stream=sys.stdout)
     if settings.replay_id is not None:
         structlog.contextvars.bind_contextvars(replay_id=settings.replay_id)
+    look_for_garbage_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(serve(settings))

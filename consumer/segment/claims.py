@@ -23,7 +23,7 @@ _SILENT: Mapping[EventType, IgnoreReason] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see docs/performance.md
 class Claim:
     """That the event's person is in an audience (ADD), or is not (REMOVE)."""
 

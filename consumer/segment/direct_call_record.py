@@ -30,12 +30,14 @@ class DirectReading:
     rejected: Rejected | None = None
     """That a rule failed on an event: the record is dead-lettered."""
 
-    def reasons(self, of_membership: Sequence[IgnoreReason]) -> list[IgnoreReason]:
+    def reasons(self, of_membership: Sequence[IgnoreReason]) -> Sequence[IgnoreReason]:
         """Why the record's events asked for nothing, given why they did not as memberships.
 
         Of an ordinary call that could have been forwarded one wants to read why it was not: that it is about no audience
         goes without saying.
         """
+        if not self.ignored:
+            return of_membership
         reasons = list(of_membership)
         for _ in self.ignored:
             if IgnoreReason.NOT_AN_AUDIENCE in reasons:
@@ -45,7 +47,7 @@ class DirectReading:
     @property
     def size_bytes(self) -> int:
         """What the calls weigh in memory above what the ledger counts for any part of a record."""
-        return sum(call.size_bytes + CALL_BYTES for call in self.calls)
+        return sum([call.size_bytes + CALL_BYTES for call in self.calls])
 
 
 NO_DIRECT_CALLS = DirectReading()

@@ -25,7 +25,7 @@ _EVENT_TYPES: Mapping[str, EventType] = {str(kind): kind for kind in EventType}
 _NAMED = (EventType.PAGE, EventType.SCREEN)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see docs/performance.md
 class SegmentEvent:
     """One event, as far as it decides what happens at LiveIntent.
 

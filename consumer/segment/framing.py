@@ -36,7 +36,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Headers = Collection[tuple[str, bytes | None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see docs/performance.md
 class Framed:
     """A value without its wrapping.
 

@@ -26,7 +26,7 @@ _MAPPED: Mapping[str, DeviceIdType] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see docs/performance.md
 class Identifiers:
     """The identifiers of one event: its email first, then its device ids, each once."""
 
@@ -58,7 +58,7 @@ def identifiers_of(event: SegmentEvent, policy: MembershipPolicy) -> Identifiers
     replaced = _replaced_email(event, policy.email_hashes) if policy.removes_old_email else None
     return Identifiers(
         tuple(every),
-        tuple([member for member in every if member not in limited]),
+        tuple([member for member in every if not (limited and member in limited)]),
         () if replaced is None or replaced.type not in policy.identifier_types else (replaced,),
     )
 

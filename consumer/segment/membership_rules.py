@@ -1,7 +1,7 @@
 """From a Segment event to membership changes: who enters or leaves which audience, and who must not be added."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,7 +35,7 @@ MESSAGE_ID_MAX = 64
 _SAID = {"entered": Action.ADD, "exited": Action.REMOVE}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see docs/performance.md
 class Origin:
     """Where an event was read from: part of its version, and its id when it has none of its own."""
 
@@ -67,7 +67,7 @@ class Note(StrEnum):
     """The call brings another email than the one before, which it still shows: that one leaves the audience."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see docs/performance.md
 class Reading:
     """What one event asks for. It has one part per audience it speaks of."""
 
@@ -187,9 +187,11 @@ def _refusal(
 
 def _changes(
     claim: Claim, members: Iterable[Identifier], version: Version, message_id: str
-) -> Iterator[MembershipChange]:
-    for member in members:
-        yield MembershipChange(claim.audience, claim.action, member, version, message_id)
+) -> list[MembershipChange]:
+    return [
+        MembershipChange(claim.audience, claim.action, member, version, message_id)
+        for member in members
+    ]
 
 
 def version_of(

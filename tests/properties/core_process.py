@@ -74,11 +74,16 @@ class Process:
         self._ack = ack
         self._parts: asyncio.Future[tuple[Parts, Pipeline]] = loop.create_future()
         self._life = loop.create_task(self._live(audiences, ack, room))
+        self._life.add_done_callback(self._tell_of_a_bad_start)
         self.parts, self._pipeline = self._run(self._parts)
         self._seen = 0
         self._uploads: list[Upload] = []
         self.taken: list[RecordBatch] = []
         self._pipeline.taken = self.taken.append
+
+    def _tell_of_a_bad_start(self, life: asyncio.Task[None]) -> None:
+        if not self._parts.done() and not life.cancelled() and (error := life.exception()):
+            self._parts.set_exception(error)
 
     async def _live(self, audiences: Sequence[str], ack: DeliveryAck, room: int) -> None:
         async with delivering(

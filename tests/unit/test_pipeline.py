@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -56,6 +57,14 @@ class Piping:
         self.pipeline.on_records(batch)
         return batch
 
+    def read_at(self, *values: tuple[int, bytes]) -> None:
+        """The reader hands over one batch of several partitions."""
+        records = tuple(
+            a_record(offset, partition=partition, value=value)
+            for offset, (partition, value) in enumerate(values)
+        )
+        self.pipeline.on_records(RecordBatch(records, 1))
+
 
 @asynccontextmanager
 async def piping(
@@ -65,8 +74,9 @@ async def piping(
     event_format: EventFormat = EventFormat.JSON,
     schemas: Schemas | None = None,
     consent: str = "",
+    flush_seconds: float = 0.0,
 ) -> AsyncIterator[Piping]:
-    async with delivering() as parts:
+    async with delivering(flush_seconds=flush_seconds) as parts:
         taken: list[RecordBatch] = []
         pipeline = Pipeline(
             decoder=EventDecoder(event_format=event_format, schemas=schemas),
@@ -300,6 +310,60 @@ async def test_records_that_waited_for_a_schema_and_fill_the_memory_go_on_many_a
         assert pressed
         assert not piped.parts.delivery._pressed
         assert piped.parts.ledger.books.dead_lettered == {RejectReason.UNKNOWN_SCHEMA: 100}
+
+
+async def test_a_record_behind_one_that_waited_for_a_schema_and_does_not_any_more_has_its_turn() -> (
+    None
+):
+    schemas = SlowSchemas(asyncio.Event())
+
+    def held_back() -> str | None:
+        if not piped.pipeline.parking.holds(PARTITIONS[0]):
+            return None
+        schemas.come.set()
+        return "held back"
+
+    async with piping(
+        event_format=EventFormat.AVRO_CONFLUENT,
+        schemas=schemas,
+        budget=MemoryBudget(high_bytes=1, low_bytes=1),
+        blocked=held_back,
+    ) as piped:
+        # Judged together. The last is put off with the first, and reached when the first is done.
+        piped.read_at((0, NEEDS_A_SCHEMA), (1, b""), (0, NEEDS_A_SCHEMA))
+        await until(lambda: piped.parts.ledger.books.pending == 0)
+
+        assert piped.parts.ledger.books.dead_lettered == {RejectReason.UNKNOWN_SCHEMA: 2}
+
+
+async def test_records_that_waited_for_a_schema_let_everybody_else_have_a_turn_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "PARKED_TURNS", 10)
+    schemas = SlowSchemas(asyncio.Event())
+    async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
+        piped.read(*[NEEDS_A_SCHEMA] * 100)
+        await until(lambda: schemas.asked)
+        schemas.come.set()
+        left = [100]
+        while left[-1]:
+            await asyncio.sleep(0)
+            left.append(piped.pipeline.parking.records)
+
+        assert max(before - after for before, after in pairwise(left)) <= 20
+
+
+async def test_with_half_of_the_memory_used_flushes_do_not_wait_for_their_time() -> None:
+    budget = MemoryBudget(high_bytes=10 * UNFINISHED_BYTES, low_bytes=8 * UNFINISHED_BYTES)
+    async with piping(budget=budget, flush_seconds=1_000) as piped:
+        piped.read(an_identify(email="ana@example.com"))
+        await until(lambda: piped.taken)
+        before = len(piped.parts.uploader.flights)
+        piped.read(*[an_identify(email=f"p{n}@example.com") for n in range(3)], partition=1)
+        await piped.parts.flight()
+
+        assert before == 0
+        assert piped.pipeline.blocked is None
 
 
 async def test_what_goes_wrong_while_a_schema_is_waited_for_ends_the_run() -> None:
