@@ -17,12 +17,12 @@ from aiohttp import ClientResponse, ClientTimeout, hdrs
 from yarl import URL
 
 from consumer.liveintent.http_reply import (
-    USER_AGENT,
     Reply,
     answer_of,
     status_class,
     transport_failure,
 )
+from consumer.liveintent.http_session import exchange_timeout, plain_session
 from consumer.liveintent.http_spans import http_span, note_reply
 from consumer.liveintent.policies import StoreHeaders, Timeouts
 from consumer.liveintent.shapes import AudienceId, UploadRequest
@@ -51,23 +51,12 @@ class LiveIntentClient:
         self._api_url = URL(api_url.rstrip("/"))
         self._metrics = metrics
         self._store_headers = store_headers or StoreHeaders()
-        self._api_timeout = ClientTimeout(
-            total=timeouts.request_seconds,
-            sock_connect=timeouts.connect_seconds,
-            sock_read=timeouts.read_seconds,
-        )
+        self._api_timeout = exchange_timeout(timeouts)
         self._timeouts = timeouts
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            # Cookies would tie our requests together, and could follow a redirected signature.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={hdrs.USER_AGENT: USER_AGENT},
-        )
-        # aiohttp repeats a PUT or GET whose connection broke, unseen by us. A signed URL is good for one file, and a
-        # file that was stored before the connection broke would be refused, or be stored twice.
-        self._session._retry_connection = False  # noqa: SLF001 - there is no public switch
+        self._session = plain_session()
         return self
 
     async def __aexit__(

@@ -7,17 +7,17 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
-from aiohttp import ClientResponse, ClientTimeout, hdrs
+from aiohttp import ClientResponse
 from yarl import URL
 
 from consumer.liveintent.http_reply import (
-    USER_AGENT,
     Reply,
     answer_of,
     answer_with,
     status_class,
     transport_failure,
 )
+from consumer.liveintent.http_session import exchange_timeout, plain_session
 from consumer.liveintent.policies import Timeouts
 from consumer.liveintent.upload_outcome import Answer, Operation
 from consumer.telemetry.metrics import Metrics
@@ -39,22 +39,13 @@ class DirectHttp:
         """`concurrency` is the most connections to one host."""
         self._metrics = metrics
         self._concurrency = concurrency
-        self._timeout = ClientTimeout(
-            total=timeouts.request_seconds,
-            sock_connect=timeouts.connect_seconds,
-            sock_read=timeouts.read_seconds,
-        )
+        self._timeout = exchange_timeout(timeouts)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._concurrency),
-            # A jar would give all people the cookie of the first, and LiveIntent would take them for one.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={hdrs.USER_AGENT: USER_AGENT},
+        self._session = plain_session(
+            aiohttp.TCPConnector(limit=0, limit_per_host=self._concurrency)
         )
-        # aiohttp repeats a GET whose connection broke, unseen by us; the collector may have counted it.
-        self._session._retry_connection = False  # noqa: SLF001 - there is no public switch
         return self
 
     async def __aexit__(

@@ -8,7 +8,7 @@ import structlog
 
 from consumer.choices import UploadCompression
 from consumer.liveintent.api_calls import Content
-from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.audience_directory import Absent, AudienceRefused
 from consumer.liveintent.exchange import Withdrawn
 from consumer.liveintent.hash_file import hash_file
 from consumer.liveintent.shapes import SignedUrl, UploadRequest
@@ -55,7 +55,7 @@ class FileStoring:
         """What was stored so far has come to an end, or its audience has: look for nothing of it any more."""
         self.trail = None
 
-    async def store(self) -> Trail | NothingToSend | AudienceRefused | UploadRefused:
+    async def store(self) -> Trail | NothingToSend | Absent | AudienceRefused | UploadRefused:
         """Until the file is stored once (more). Waits as long as that takes.
 
         Each attempt has a URL of its own, and the rows as of the moment it is sent. Safe to cancel.
@@ -87,12 +87,12 @@ class FileStoring:
             self._file.show(UploadStage.CONFIRMING, "")
         return await self._tools.lease.renew()
 
-    async def _audience(self) -> Trail | NothingToSend | AudienceRefused:
+    async def _audience(self) -> Trail | NothingToSend | Absent | AudienceRefused:
         """Where to send to, with nothing unfinished there that is not ours."""
         while True:
             self._file.show(UploadStage.RESOLVING, "")
-            audience = await self._tools.directory.resolve(self._file.audience)
-            if isinstance(audience, AudienceRefused):
+            audience = await self._file.find(self._file.audience)
+            if isinstance(audience, Absent | AudienceRefused):
                 return audience
             if not self._file.rows():
                 return NothingToSend()

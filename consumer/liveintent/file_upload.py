@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from consumer.liveintent.audience_directory import AudienceRefused
+from consumer.liveintent.audience_directory import Absent, AudienceRefused
 from consumer.liveintent.file_following import Overdue, follow
 from consumer.liveintent.file_storing import FileStoring
 from consumer.liveintent.shapes import UploadEntry
@@ -24,6 +24,9 @@ from consumer.liveintent.upload_tracking import Unlisted, UploadErrored, UploadF
 from consumer.telemetry.tracing import AUDIENCE, OUTCOME, span_here
 
 log = structlog.get_logger(__name__)
+
+FileRefused = AudienceRefused | UploadRefused
+"""Why a file ends without LiveIntent having taken it."""
 
 
 class FileUpload:
@@ -46,10 +49,10 @@ class FileUpload:
         self._errors = 0
         self._sent_again = False
 
-    async def run(self) -> AudienceRefused | UploadRefused | None:
+    async def run(self) -> FileRefused | Absent | None:
         """None when LiveIntent is done with the file, or no row is left to send.
 
-        `on_stored` is called each time the file is stored, as far as we know for certain. Safe to cancel.
+        Absent when its audience is not there (any more), whatever was stored before. `on_stored` is called each time the file is stored, as far as we know for certain. Safe to cancel.
         """
         about = {
             AUDIENCE: self._file.audience,
@@ -59,14 +62,14 @@ class FileUpload:
         with span_here().child("upload file", about):
             return await self._run()
 
-    async def _run(self) -> AudienceRefused | UploadRefused | None:
+    async def _run(self) -> FileRefused | Absent | None:
         try:
             with Overdue(self._file, self._tools) as overdue:
                 while True:
                     trail = await self._storing.store()
-                    if isinstance(trail, NothingToSend):
+                    if isinstance(trail, NothingToSend | Absent):
                         span_here().note({OUTCOME: type(trail).__name__})
-                        return None
+                        return trail if isinstance(trail, Absent) else None
                     if not isinstance(trail, Trail):
                         self._note_refused(trail)
                         return trail
@@ -177,7 +180,7 @@ class FileUpload:
                 duplicates=counts.duplicates,
             )
 
-    def _note_refused(self, refused: AudienceRefused | UploadRefused) -> None:
+    def _note_refused(self, refused: FileRefused) -> None:
         span_here().failed(type(refused).__name__)
         if isinstance(refused, UploadRefused):
             self._count("refused")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from consumer.liveintent.audience_answers import AudienceRefused
+from consumer.liveintent.audience_answers import Absent, AudienceRefused
 from consumer.liveintent.upload_parts import FileToSend, UploadRefused
 
 
@@ -13,7 +13,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class NobodyToRemove:
-    """The batch only removes, and LiveIntent has no such audience. Nothing was sent."""
+    """The batch only removes, and LiveIntent has no such audience (any more). Not all of it was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,29 @@ class Progress:
 
     def __init__(self) -> None:
         self.refused: AudienceRefused | UploadRefused | None = None
+        self._is_absent = False
         self._finished: list[FileToSend] = []
 
-    def note(self, file: FileToSend, refused: AudienceRefused | UploadRefused | None) -> None:
+    @property
+    def has_nowhere_to_go(self) -> bool:
+        """Whether there is no audience for what is left of the batch."""
+        return self._is_absent or isinstance(self.refused, AudienceRefused)
+
+    def note(
+        self, file: FileToSend, ended: AudienceRefused | UploadRefused | Absent | None
+    ) -> None:
         """Take note of how one file ended."""
-        if refused is None:
+        if ended is None:
             self._finished.append(file)
-        elif self.refused is None or isinstance(refused, AudienceRefused):
-            self.refused = refused
+        elif isinstance(ended, Absent):
+            self._is_absent = True
+        elif self.refused is None or isinstance(ended, AudienceRefused):
+            self.refused = ended
 
     def result(self) -> SendResult:
         """What has become of the batch, when all is over."""
+        if self._is_absent:
+            return NobodyToRemove()
         if self.refused is None:
             return Finished()
         rows = frozenset(row for file in self._finished for row in file.rows())

@@ -1,6 +1,6 @@
 """The values the uploader's modules pass to each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -123,11 +123,16 @@ class UploadTools:
     lease: Lease = field(default_factory=Unshared)
 
 
+FindAudience = Callable[[AudienceKey], Awaitable[AudienceId | AudienceRefused | Absent]]
+
+
 @dataclass(frozen=True, slots=True)
 class FileToSend:
     """One file. `rows` gives them as of now; they only ever become fewer."""
 
     audience: AudienceKey
+    find: FindAudience = field(repr=False)
+    """Where it goes to, asked before each attempt. Absent ends it: nobody can be removed there."""
     action: Action
     identifier_type: IdentifierType
     rows: Callable[[], Sequence[str]] = field(repr=False)

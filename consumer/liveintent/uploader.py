@@ -8,7 +8,7 @@ from typing import Protocol
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
 from consumer.liveintent.api_calls import UploadCalls
-from consumer.liveintent.audience_directory import Absent, AudienceRefused
+from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.audience_locks import AudienceLocks
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.file_upload import FileUpload
@@ -27,6 +27,7 @@ from consumer.liveintent.upload_listings import UploadListings
 from consumer.liveintent.upload_parts import (
     AudienceResolver,
     FileToSend,
+    FindAudience,
     Lease,
     Unshared,
     UploadRefused,
@@ -164,7 +165,7 @@ class Uploader:
 
         A file that is refused leaves the others their chance, unless it is the audience that is refused. `on_stored` is
         called once, when the last file is stored, or when nothing (more) had to be sent; not at all when a file is
-        refused before, or there is nobody to remove. Rows are asked for anew before each attempt. Safe to cancel: what
+        refused before, or there is nobody to remove. An audience that vanishes after it was called ends as Finished. Rows are asked for anew before each attempt. Safe to cancel: what
         was stored stays stored, and the next batch of the audience first waits for it.
         """
         once = _Once(on_stored)
@@ -172,15 +173,16 @@ class Uploader:
         async with self._locks.alone(batch.audience):
             try:
                 files = tuple(batch.files())
-                if (nowhere := await self._nowhere(batch, files)) is not None:
-                    return nowhere
-                progress = Progress()
+                find, progress = self._way_to_find(files), Progress()
                 for what in files:
                     on_last = once if what == files[-1] else _nothing
-                    await self._send_rows(batch, what, progress, on_last=on_last)
-                if progress.refused is None:
+                    await self._send_rows(batch, what, progress, find=find, on_last=on_last)
+                result = progress.result()
+                if isinstance(result, NobodyToRemove) and once.called:
+                    return Finished()
+                if isinstance(result, Finished):
                     once()
-                return progress.result()
+                return result
             finally:
                 self._activity.pop(batch.audience, None)
                 self._unconfirmed.discard(batch.audience)
@@ -198,23 +200,11 @@ class Uploader:
         """Somebody else's work has become ours: before the next file, wait for what they have under way."""
         self._tools.listings.forget_all()
 
-    async def _nowhere(
-        self, batch: UploadBatch, files: Sequence[tuple[Action, IdentifierType]]
-    ) -> NobodyToRemove | AudienceRefused | None:
-        """Why a batch that only removes has nowhere to go: it must not create its audience."""
-        if not files or any(action is not Action.REMOVE for action, _ in files):
-            return None
-        self._shower(batch.audience, files[0], rows=len(batch.rows(*files[0])))(
-            UploadStage.RESOLVING, ""
-        )
-        found = await self._tools.directory.find(batch.audience)
-        match found:
-            case Absent():
-                return NobodyToRemove()
-            case AudienceRefused():
-                return found
-            case _:
-                return None
+    def _way_to_find(self, files: Sequence[tuple[Action, IdentifierType]]) -> FindAudience:
+        """A batch that only removes must not create its audience, not even when it vanishes on the way."""
+        directory = self._tools.directory
+        removes_only = all(action is Action.REMOVE for action, _ in files)
+        return directory.find if removes_only else directory.resolve
 
     async def _send_rows(
         self,
@@ -222,17 +212,19 @@ class Uploader:
         what: tuple[Action, IdentifierType],
         progress: Progress,
         *,
+        find: FindAudience,
         on_last: Callable[[], None],
     ) -> None:
         """All rows of one action and type, in files of at most so many rows and bytes."""
         sent: set[str] = set()
-        while not isinstance(progress.refused, AudienceRefused):
+        while not progress.has_nowhere_to_go:
             rows = [row for row in batch.rows(*what) if row not in sent]
             length = rows_that_fit(rows, max_rows=self._max_rows, max_bytes=self._max_bytes)
             is_last = length == len(rows)
             part = None if is_last and not sent else frozenset(rows[:length])
             file = FileToSend(
                 batch.audience,
+                find,
                 *what,
                 rows=_rows_of(batch, what, part),
                 show=self._shower(batch.audience, what, rows=length),
@@ -281,11 +273,11 @@ class _Once:
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
-        self._called = False
+        self.called = False
 
     def __call__(self) -> None:
-        if not self._called:
-            self._called = True
+        if not self.called:
+            self.called = True
             self._call()
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from consumer.sandbox.faults import ANSWER_KINDS, Faults, Operation
 from consumer.sandbox.liveintent_collector_rules import CollectorBreach, breaches_of, event_of
-from consumer.sandbox.liveintent_rate import Rate
+from consumer.sandbox.liveintent_rate import Rate, traffic
 from consumer.sandbox.liveintent_wire import Answer, json_answer
 from consumer.sandbox.under_faults import DROPPED, response_of, under_fault
 
@@ -73,10 +73,7 @@ class CollectorSandbox:
         return {
             "distinct": self.distinct,
             "duplicates": self.duplicates,
-            "requests": self.rate.calls,
-            "most_per_second": self.rate.most_per_second,
-            "statuses": {str(status): count for status, count in self.statuses.items()},
-            "breaches": dict(self.breaches),
+            **traffic(self.rate, self.statuses, self.breaches),
         }
 
     def routes(self) -> tuple[web.RouteDef, ...]:

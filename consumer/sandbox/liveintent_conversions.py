@@ -18,7 +18,7 @@ from aiohttp import web
 
 from consumer.sandbox.faults import ANSWER_KINDS, BodyShape, FaultKind, Faults, Operation
 from consumer.sandbox.liveintent_breaches import Refused
-from consumer.sandbox.liveintent_rate import Rate
+from consumer.sandbox.liveintent_rate import Rate, traffic
 from consumer.sandbox.liveintent_wire import Answer, JsonObject, error_answer, json_answer
 from consumer.sandbox.under_faults import DROPPED, response_of, under_fault
 
@@ -81,10 +81,7 @@ class ConversionsSandbox:
         return {
             "distinct": self.distinct,
             "repeated": self.repeated,
-            "requests": self.rate.calls,
-            "most_per_second": self.rate.most_per_second,
-            "statuses": {str(status): count for status, count in self.statuses.items()},
-            "breaches": dict(self.breaches),
+            **traffic(self.rate, self.statuses, self.breaches),
         }
 
     def routes(self) -> tuple[web.RouteDef, ...]:

@@ -1,6 +1,11 @@
-"""How fast a stand-in was called."""
+"""How often and how fast a stand-in was called, and what came of it."""
 
 from collections import deque
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+Breach = TypeVar("Breach", bound=StrEnum)
 
 
 class Rate:
@@ -18,3 +23,15 @@ class Rate:
         while self._recent[0] <= now - 1:
             self._recent.popleft()
         self.most_per_second = max(self.most_per_second, len(self._recent))
+
+
+def traffic(
+    rate: Rate, statuses: Mapping[int, int], breaches: Mapping[Breach, int]
+) -> dict[str, object]:
+    """What was called, for other processes."""
+    return {
+        "requests": rate.calls,
+        "most_per_second": rate.most_per_second,
+        "statuses": {str(status): count for status, count in statuses.items()},
+        "breaches": dict(breaches),
+    }

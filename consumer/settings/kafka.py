@@ -10,7 +10,7 @@ from consumer.settings.parsing import (
     Seconds,
     SecretLine,
 )
-from consumer.settings.part import SECRET, Part
+from consumer.settings.part import SECRET_AT_START, Part
 
 # Properties that have a setting of their own, or on which at-least-once delivery rests. Kafka's side knows more of
 # them and says so through load_settings; these are refused even where nobody asks it.
@@ -65,8 +65,8 @@ class KafkaSettings(Part):
     )
     kafka_sasl_password: SecretLine | None = Field(
         default=None,
-        description="Password for the brokers (sasl.password). It is read at the start: a new one needs a restart.",
-        json_schema_extra=SECRET,
+        description="Password for the brokers (sasl.password).",
+        json_schema_extra=SECRET_AT_START,
     )
     kafka_commit_seconds: Seconds = Field(
         default=1.0,

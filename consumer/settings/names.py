@@ -5,16 +5,14 @@ import re
 from collections.abc import Iterable
 
 from consumer.settings.model import Settings
-from consumer.settings.part import SECRET
+from consumer.settings.part import is_secret
 
 FILE_SUFFIX = "_FILE"
 KAFKA_PROPERTIES_FILE = "KAFKA_PROPERTIES_FILE"
 
 SETTING_NAMES = tuple(field.upper() for field in Settings.model_fields)
 SECRET_NAMES = tuple(
-    field.upper()
-    for field, info in Settings.model_fields.items()
-    if info.json_schema_extra is SECRET
+    field.upper() for field, info in Settings.model_fields.items() if is_secret(info)
 )
 # Names that stand for a file: a secret's, and the one with more of KAFKA_PROPERTIES.
 FILE_NAMES = (*(name + FILE_SUFFIX for name in SECRET_NAMES), KAFKA_PROPERTIES_FILE)

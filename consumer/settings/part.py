@@ -3,9 +3,17 @@
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
-# Marks a field that holds a secret: it can also be given as a file, and is never printed.
-SECRET: dict[str, Any] = {"secret": True}
+FILE_IS_READ = "file_is_read"
+# Mark a field that holds a secret: it can also be given as a file, and is never printed.
+SECRET: dict[str, Any] = {FILE_IS_READ: "again when it changes"}
+SECRET_AT_START: dict[str, Any] = {FILE_IS_READ: "at the start: a new one needs a restart"}
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the setting holds a secret."""
+    return field.json_schema_extra in (SECRET, SECRET_AT_START)
 
 
 class Part(BaseModel):

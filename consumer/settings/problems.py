@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from consumer.settings.part import SECRET, Part
+from consumer.settings.part import Part, is_secret
 
 _SHOWN_CHARACTERS = 40
 # KAFKA_PROPERTIES may hold sasl.password; a URL may hold a password that made it wrong.
@@ -67,7 +67,7 @@ def _sentence(
 
 
 def _quoted(part: type[Part], field: str, text: str) -> str:
-    if field in _NOT_SHOWN or part.model_fields[field].json_schema_extra is SECRET:
+    if field in _NOT_SHOWN or is_secret(part.model_fields[field]):
         return ""
     shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
     # Kubernetes' link to a Service of that name, such as HTTP_PORT for a Service called http.

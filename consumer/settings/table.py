@@ -7,7 +7,7 @@ from pydantic.fields import FieldInfo
 
 from consumer.settings.model import PARTS
 from consumer.settings.names import FILE_SUFFIX
-from consumer.settings.part import SECRET
+from consumer.settings.part import FILE_IS_READ
 
 
 def settings_table() -> str:
@@ -24,8 +24,8 @@ def settings_table() -> str:
 
 def _row(name: str, field: FieldInfo) -> str:
     meaning = (field.description or "").replace("|", r"\|") + _choices(field)
-    if field.json_schema_extra is SECRET:
-        meaning += f" Secret; `{name}{FILE_SUFFIX}` names a file that holds it, which is read again when it changes."
+    if isinstance(extra := field.json_schema_extra, dict) and FILE_IS_READ in extra:
+        meaning += f" Secret; `{name}{FILE_SUFFIX}` names a file that holds it, which is read {extra[FILE_IS_READ]}."
     return f"| `{name}` | {_default(field)} | {meaning} |"
 
 

@@ -158,7 +158,7 @@ def _feed(
     moved_at, before, told = time.monotonic(), -1.0, 0.0
     trouble = list(TROUBLE_AT)
     while True:
-        metrics = process.metrics()
+        metrics = _look(process, load.stall_seconds)
         consumed = metrics["records_consumed_total"]
         finished = consumed - metrics["records_pending"]
         if finished == load.calls:
@@ -180,6 +180,17 @@ def _feed(
             visits.write(min(CHUNK, left))
         else:
             time.sleep(LOOK_SECONDS)
+
+
+def _look(process: ServiceProcess, stall_seconds: float) -> Mapping[str, float]:
+    """The metrics. Others on the machine may come first: TimeoutError only when no answer has come for so long."""
+    deadline = time.monotonic() + stall_seconds
+    while True:
+        try:
+            return process.metrics()
+        except TimeoutError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def _make_trouble(liveintent: StandIn, sink: DirectCallSink) -> None:

@@ -16,12 +16,24 @@ from consumer.kafka.record_weight import CHANGE_BYTES, EVENT_BYTES, UNFINISHED_B
 from consumer.liveintent.uploader import Finished
 from consumer.pipeline import MemoryBudget, Pipeline
 from consumer.record import IgnoreReason, RejectReason
-from consumer.sandbox.segment_encoders import as_avro_container
+from consumer.sandbox.segment_encoders import (
+    as_avro_confluent,
+    as_avro_container,
+    segment_event_schema,
+)
 from consumer.segment import record_reading
 from consumer.segment.event_decoder import EventDecoder
 from consumer.segment.framing import SchemaRef
-from consumer.segment.schemas import LoadedSchema, RefusedSchema, Schemas, UnknownSchema
+from consumer.segment.schemas import (
+    LoadedSchema,
+    RefusedSchema,
+    Schemas,
+    UnknownSchema,
+    load_schema,
+)
+from consumer.withdrawing import REMOVALS_A_TURN
 from tests.builders import a_record
+from tests.scenarios.withdrawals import deletion
 from tests.segment_events import Fields, a_policy, an_identify
 from tests.unit.delivery.parts import (
     PARTITIONS,
@@ -75,6 +87,7 @@ async def piping(
     schemas: Schemas | None = None,
     consent: str = "",
     flush_seconds: float = 0.0,
+    listed: tuple[str, ...] = (),
 ) -> AsyncIterator[Piping]:
     async with delivering(flush_seconds=flush_seconds) as parts:
         taken: list[RecordBatch] = []
@@ -84,7 +97,7 @@ async def piping(
             policy=a_policy(consent_categories=(consent,) if consent else ()),
             ledger=parts.ledger,
             delivery=parts.delivery,
-            withdrawing=withdrawing(parts),
+            withdrawing=withdrawing(parts, *listed),
             refusals=parts.refusals,
             budget=budget,
             liveintent_blocked=blocked,
@@ -208,9 +221,10 @@ UNFRAMED = b"no event"
 
 @dataclass
 class SlowSchemas:
-    """Schemas that come only once the test says so; then they are missing."""
+    """Schemas that come only once the test says so; then they are missing, unless there is `what_comes`."""
 
     come: asyncio.Event
+    what_comes: LoadedSchema | UnknownSchema = _NO_SUCH
     asked: int = 0
 
     @property
@@ -218,12 +232,12 @@ class SlowSchemas:
         return None
 
     def get(self, ref: SchemaRef) -> LoadedSchema | RefusedSchema | UnknownSchema | None:
-        return _NO_SUCH if self.come.is_set() else None
+        return self.what_comes if self.come.is_set() else None
 
     async def load(self, ref: SchemaRef) -> LoadedSchema | RefusedSchema | UnknownSchema:
         self.asked += 1
         await self.come.wait()
-        return _NO_SUCH
+        return self.what_comes
 
 
 async def test_a_record_waits_for_its_schema_and_says_so() -> None:
@@ -366,6 +380,43 @@ async def test_with_half_of_the_memory_used_flushes_do_not_wait_for_their_time()
         assert piped.pipeline.blocked is None
 
 
+@pytest.fixture
+def schema() -> LoadedSchema:
+    """Ours. Read here, as no file is read on the event loop."""
+    loaded = load_schema(json.dumps(segment_event_schema()))
+    assert isinstance(loaded, LoadedSchema)
+    return loaded
+
+
+@pytest.fixture
+def deletions() -> list[bytes]:
+    """Two people's, in Avro."""
+    people = ("ana@example.com", "ben@example.com")
+    return [as_avro_confluent(deletion(email), schema_id=7) for email in people]
+
+
+async def test_deletions_that_waited_for_a_schema_reach_every_audience_with_nothing_read_after_them(
+    schema: LoadedSchema, deletions: list[bytes]
+) -> None:
+    schemas = SlowSchemas(asyncio.Event(), schema)
+    audiences = tuple(f"audience_{number:04}" for number in range(2 * REMOVALS_A_TURN))
+    async with piping(
+        event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas, listed=audiences
+    ) as piped:
+        piped.read(*deletions)
+        await until(lambda: schemas.asked)
+        await until(lambda: piped.taken)
+        while_waiting = len(piped.parts.delivery.lanes.audiences())
+        schemas.come.set()
+        await until(lambda: len(piped.parts.uploader.flights) == len(audiences))
+        # Nothing is read any more: whoever is not in a lane by now would wait for the next record.
+        await until(lambda: _all_ended(piped.parts))
+
+        assert while_waiting == 0
+        assert piped.parts.ledger.books.delivered == len(deletions)
+        assert len(piped.pipeline.parking) == 0
+
+
 async def test_what_goes_wrong_while_a_schema_is_waited_for_ends_the_run() -> None:
     schemas = SlowSchemas(asyncio.Event())
     async with piping(event_format=EventFormat.AVRO_CONFLUENT, schemas=schemas) as piped:
@@ -403,6 +454,14 @@ async def test_records_that_wait_for_a_schema_have_no_turn_once_the_process_stop
 
         assert piped.parts.writer.written == []
         assert piped.parts.ledger.books.pending == 2
+
+
+def _all_ended(parts: Parts) -> bool:
+    """Ends every batch that is under way; whether no record is left."""
+    for flight in parts.uploader.flights:
+        if not flight.result.done():
+            flight.end(Finished())
+    return parts.ledger.books.pending == 0
 
 
 # Back pressure

@@ -5,6 +5,7 @@ import pytest
 from consumer.choices import OnArchived, OnDeleted
 from consumer.liveintent.audience_directory import Absent, AudienceRefused
 from consumer.liveintent.policies import DirectoryPolicy
+from consumer.liveintent.upload_outcome import NotFound
 from consumer.liveintent.uploader import Finished, NobodyToRemove
 from tests.unit.liveintent.fake_liveintent import CREATES_THEN_TIMES_OUT
 from tests.unit.liveintent.test_uploader import ADD, KEY, REMOVE, Batch, Bench, hashes
@@ -114,6 +115,39 @@ async def test_an_audience_that_is_known_is_not_searched_for_again() -> None:
 
     assert not isinstance(found, Absent | AudienceRefused)
     assert bench.liveintent.calls["search_v2"] == searches
+
+
+async def test_an_audience_that_vanishes_between_two_removals_is_not_created_for_the_second() -> (
+    None
+):
+    bench = Bench()
+    audience = bench.liveintent.add(KEY).id
+    assert await bench.send(Batch({REMOVE: hashes(1)})) == Finished()
+    bench.liveintent.remove(audience)
+    bench.liveintent.mints.append(NotFound())
+
+    assert await bench.send(Batch({REMOVE: hashes(1, of="other")})) == NobodyToRemove()
+
+    assert bench.liveintent.calls["create"] == 0
+    assert bench.liveintent.audiences == []
+    assert len(bench.stored) == 1, "the second counts as removed, not as delivered"
+    assert bench.uploader.activity == {}
+
+
+async def test_an_audience_that_vanishes_after_the_file_was_stored_is_not_created_either() -> None:
+    bench = Bench()
+    audience = bench.liveintent.add(KEY).id
+    bench.liveintent.fates.append("stuck")
+    sending = bench.start(Batch({REMOVE: hashes(1)}))
+    await bench.time.run_until(10.0)
+    assert bench.stored, "the last file is stored"
+    bench.liveintent.remove(audience)
+    bench.liveintent.listings.append(NotFound())
+
+    assert await bench.end_of(sending) == Finished()
+
+    assert bench.liveintent.calls["create"] == 0
+    assert len(bench.stored) == 1
 
 
 async def test_a_batch_whose_rows_were_all_released_asks_nothing() -> None:

@@ -87,7 +87,10 @@ class Bench:
         )
 
     async def send(self, batch: Batch) -> object:
-        return await self.time.run(_result(self.start(batch)))
+        return await self.end_of(self.start(batch))
+
+    async def end_of(self, sending: "asyncio.Task[object]") -> object:
+        return await self.time.run(_result(sending))
 
     @property
     def sent(self) -> list[tuple[str, str, int]]:
@@ -794,7 +797,9 @@ def test_a_signed_url_is_not_printed() -> None:
 
 
 def test_nothing_is_looked_for_before_a_url_was_minted() -> None:
-    file = FileToSend(KEY, *ADD, rows=list, show=lambda _stage, _detail: None)
+    file = FileToSend(
+        KEY, Bench().directory.resolve, *ADD, rows=list, show=lambda _stage, _detail: None
+    )
     trail = Trail(AudienceId(1), frozenset(), started_at=0.0)
 
     with pytest.raises(RuntimeError):
