@@ -9,6 +9,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 PYTEST := $(BIN)/python -m pytest
 # What needs no program but Python.
 ANYWHERE := "not kafka and not promtool and not prometheus and not chart and not chromium and not long"
+# What a real broker can change; everything else has run in `make test`. Each worker starts a broker of its own.
+ON_KAFKA := "(kafka or either_kafka or long) and not promtool and not prometheus and not chart"
+KAFKA_WORKERS ?= 3
 # Most tests wait for something; more workers than processors are no waste.
 WORKERS ?= 4
 # pytest options that make a run one for `coverage-floors`.
@@ -38,7 +41,7 @@ test: $(VENV)/.dev ## Run every test that needs nothing but Python
 	@$(PYTEST) -n $(WORKERS) -m $(ANYWHERE)
 
 test-kafka: $(VENV)/.dev ## Run the integration tests against a real Apache Kafka (needs Java 17+ and Maven)
-	@TEST_KAFKA=real $(PYTEST) tests/contract tests/scenarios tests/faults tests/memory tests/crash tests/million_calls -m "not promtool and not prometheus and not chart" --timeout 600
+	@TEST_KAFKA=real $(PYTEST) -n $(KAFKA_WORKERS) --dist worksteal -m $(ON_KAFKA) --timeout 600
 
 test-metrics: $(VENV)/.dev ## Metrics, rules, alerts and dashboards against a real Prometheus (Debian package prometheus)
 	@$(PYTEST) -m "promtool or prometheus"
