@@ -1,8 +1,8 @@
 """Lanes to LiveIntent: flushes what is due, one flush per lane, and tells the ledger what came of it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from typing import Final
+import sys
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -30,8 +30,6 @@ from consumer.telemetry.tracing import NO_TRACING, OUTCOME, Tracing, span_here
 
 log = structlog.get_logger(__name__)
 
-FLUSHES_A_TURN: Final = 100
-"""Started before the event loop has its next turn: some 10 ms."""
 _DELIVERED = Delivered()
 _NOBODY_TO_REMOVE = Ignored(IgnoreReason.NOBODY_TO_REMOVE)
 
@@ -51,8 +49,11 @@ class Delivery:
         tracing: Tracing = NO_TRACING,
         tasks: asyncio.TaskGroup,
         now: Callable[[], float],
+        room: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
+        """`room` tells how many more flushes may set out now; who calls `look_for_room` says that it has grown."""
         self.lanes = lanes
+        self._room = room
         self._uploader = uploader
         self._ledger = ledger
         self._refusals = refusals
@@ -66,29 +67,32 @@ class Delivery:
         self._starting = True
         self._pressed = False
         self._evictions_counted = 0
+        # Made when it is first asked for, and good until a flush starts or ends: a status asks for every partition.
+        self._carriers: dict[int, AudienceKey] | None = None
         self.refused: dict[AudienceKey, str] = {}
         """Why LiveIntent refused an audience's last batch, until one of it goes through."""
 
     @property
     def busy(self) -> bool:
         """Whether any flush is under way."""
-        return any(lane.in_flight is not None for lane in self.lanes)
+        return bool(self.lanes.flying)
 
     def waits_for(self, entry: Entry) -> str:
         """What an unfinished record waits for, as the end of "it waits for ..."."""
-        for lane in self.lanes:
-            if lane.in_flight is not None and lane.in_flight.carries(lambda part: part is entry):
-                activity = self._uploader.activity.get(lane.audience)
-                awaits = "its turn" if activity is None else activity.stage.awaits
-                return f"the upload of {lane.audience}, which waits for {awaits}"
+        if (audience := self._carrier_of(entry)) is not None:
+            activity = self._uploader.activity_of(audience)
+            awaits = "its turn" if activity is None else activity.stage.awaits
+            return f"the upload of {audience}, which waits for {awaits}"
         if entry.rejected:
             return "its dead letter to be written"
-        return "its audience's next flush" if entry.started else "its turn"
+        if not entry.started:
+            return "its turn"
+        # Where there is room, only the time of the flush is waited for.
+        return "its audience's next flush" if self._room() > 0 else "its audience's turn to be sent"
 
     def accept(self, change: MembershipChange, entry: Entry) -> None:
         """Put one change, a part of the entry's record, into its lane."""
-        lane = self.lanes.lane(change.audience)
-        self._settle(lane.offer(change, entry, now=self._now()))
+        self._settle(self.lanes.offer(change, entry, now=self._now()))
         self._wake.set()
 
     def leave(self, entry: Entry, reason: IgnoreReason) -> None:
@@ -97,7 +101,7 @@ class Delivery:
 
     def withhold(self, change: MembershipChange) -> None:
         """Take note of an ADD that consent refused; its record is counted by the caller."""
-        self._settle(self.lanes.lane(change.audience).withhold(change))
+        self._settle(self.lanes.withhold(change))
         self._count_evictions()
 
     def press(self) -> None:
@@ -113,27 +117,39 @@ class Delivery:
         """Flush lanes as they become due, until cancelled."""
         while True:
             self._wake.clear()
-            if self._starting:
-                now = self._now()
-                await self._start(
-                    self.lanes.waiting() if self._pressed else self.lanes.due(now=now)
-                )
-            next_due = self.lanes.next_due() if self._starting else None
-            wait_seconds = None if next_due is None else max(0.0, next_due - self._now())
+            self._start_flushes()
             try:
-                async with asyncio.timeout(wait_seconds):
+                async with asyncio.timeout(self._wait_seconds()):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
-    async def _start(self, lanes: Sequence[Lane[Entry]]) -> None:
-        """Flush these lanes, a bounded number each time the event loop comes round: a deletion may have filled thousands."""
-        for number, lane in enumerate(lanes, start=1):
-            # What was due may be released, and a stop may have begun, while others had their turn.
-            if self._starting and lane.in_flight is None and lane.waiting_rows:
-                self._tasks.create_task(self._flush(lane, lane.take(now=self._now())))
-            if number % FLUSHES_A_TURN == 0:
-                await asyncio.sleep(0)
+    def look_for_room(self) -> None:
+        """There may be room for one more flush."""
+        self._wake.set()
+
+    def _start_flushes(self) -> None:
+        """Start those that have waited longest, as many as there is room for.
+
+        The others go on waiting, and what comes for them meanwhile goes with them: the busier LiveIntent is, the fewer and
+        the larger are the files.
+        """
+        now, room = self._now(), self._room() if self._starting else 0
+        while room > 0:
+            lane = self.lanes.first_waiting() if self._pressed else self.lanes.first_due(now=now)
+            if lane is None:
+                return
+            batch = self.lanes.take(lane, now=now)
+            self._carriers = None
+            self._tasks.create_task(self._flush(lane, batch))
+            room -= 1
+
+    def _wait_seconds(self) -> float | None:
+        """How long nothing can become due, unless somebody wakes us; None for ever."""
+        next_due = self.lanes.next_due()
+        if next_due is None or not self._starting or self._room() <= 0:
+            return None
+        return max(0.0, next_due - self._now())
 
     def stop_starting(self) -> None:
         """Start no further flush; those under way go on."""
@@ -162,7 +178,8 @@ class Delivery:
 
         self.lanes.release(belongs)
         self.lanes.latest.forget(source_of(*each) for each in partitions)
-        for lane in self.lanes:
+        self._carriers = None
+        for lane in self.lanes.flying:
             if lane.in_flight is not None and lane.in_flight.carries(belongs):
                 lane.in_flight.release(belongs)
                 self._uploader.interrupt(lane.audience)
@@ -180,7 +197,7 @@ class Delivery:
             async with asyncio.timeout(drain_seconds):
                 while any(
                     lane.in_flight is not None and lane.in_flight.carries(belongs)
-                    for lane in self.lanes
+                    for lane in self.lanes.flying
                 ):
                     self._flush_over.clear()
                     await self._flush_over.wait()
@@ -210,7 +227,8 @@ class Delivery:
             span_here().note({OUTCOME: type(result).__name__})
             self._end(lane, batch, result, acknowledged=acknowledged)
         finally:
-            lane.end_flush()
+            self.lanes.end_flush(lane)
+            self._carriers = None
             self._ledger.pending_bytes -= held_bytes
             self._flush_over.set()
             self._wake.set()
@@ -277,6 +295,15 @@ class Delivery:
         parts = batch.parts()
         self._metrics.changes_finished.labels(rejected.reason).inc(len(parts))
         self._refusals.refuse_together(parts, rejected, stage="upload")
+
+    def _carrier_of(self, entry: Entry) -> AudienceKey | None:
+        """The audience whose flush under way carries a part of the entry; of several, the longest under way."""
+        if self._carriers is None:
+            self._carriers = {}
+            for lane in self.lanes.flying:
+                for part in lane.in_flight.parts() if lane.in_flight is not None else ():
+                    self._carriers.setdefault(id(part), lane.audience)
+        return self._carriers.get(id(entry))
 
     def _settle(self, settled: list[Settled[Entry]]) -> None:
         for entry, reason in settled:

@@ -15,6 +15,7 @@ from consumer.liveintent.shapes import (
     UploadEntry,
     UploadRequest,
 )
+from consumer.liveintent.turns import Line
 from consumer.liveintent.upload_outcome import Operation, Outcome, RetryLater
 
 Content = Callable[[], Awaitable[bytes | None]]
@@ -67,9 +68,9 @@ class UploadCalls(Protocol):
         ...
 
     async def uploads_since(
-        self, audience: AudienceId, since: datetime
+        self, audience: AudienceId, since: datetime, *, line: Line = Line.ORDINARY
     ) -> Decided[list[UploadEntry]]:
-        """Every upload of the audience scheduled at `since` or later."""
+        """Every upload of the audience scheduled at `since` or later; waits for its turns in this line."""
         ...
 
     async def put_off(self, operation: Operation, why: RetryLater, *, attempt: int) -> None:

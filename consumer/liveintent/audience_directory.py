@@ -5,7 +5,6 @@ again before creating again. Of several Active audiences of one name the earlies
 replica that follows this rule ends with the same one.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
@@ -23,6 +22,7 @@ from consumer.liveintent.audience_choice import (
     usable_rows,
     warn_of_another_name,
 )
+from consumer.liveintent.audience_locks import AudienceLocks
 from consumer.liveintent.audience_lookup import AudienceFinder, Unreadable
 from consumer.liveintent.audience_memory import AudienceMemory, Known
 from consumer.liveintent.clock import Clock
@@ -59,7 +59,7 @@ class AudienceDirectory:
         self._metrics = metrics
         self._clock = clock
         self._finder = AudienceFinder(api, account, start=policy.audience_lookup)
-        self._locks: dict[AudienceKey, asyncio.Lock] = {}
+        self._locks = AudienceLocks()
         self._memory = AudienceMemory(policy, clock)
         self._unsettled: set[AudienceKey] = set()
         self._refusals: dict[AudienceKey, str] = {}
@@ -94,7 +94,7 @@ class AudienceDirectory:
             self._memory.doubt(key, known.id)
 
     async def _decided(self, key: AudienceKey, if_none: _IfNone) -> _Resolved:
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        async with self._locks.alone(key):
             park_seconds = self._policy.park_seconds
             while isinstance(resolved := await self._resolve(key, if_none), Undecided):
                 log.error(

@@ -154,13 +154,13 @@ class AudiencesApi:
         return await self._exchange.attempt(Operation.STORE, send, _nothing, line=line)
 
     async def uploads_since(
-        self, audience: AudienceId, since: datetime
+        self, audience: AudienceId, since: datetime, *, line: Line = Line.ORDINARY
     ) -> Decided[list[UploadEntry]]:
-        """Every upload of the audience scheduled at `since` or later."""
+        """Every upload of the audience scheduled at `since` or later; waits for its turns in this line."""
         read: dict[int, list[UploadEntry]] = {}
         pages = 1
         while (page := next_page(read, pages=pages, since=since)) is not None:
-            outcome = await self._uploads_page(audience, page)
+            outcome = await self._uploads_page(audience, page, line)
             if not isinstance(outcome, Success):
                 return outcome
             read[page] = outcome.value.items
@@ -178,14 +178,14 @@ class AudiencesApi:
         return await self._exchange.decide(Operation.UPDATE, send, read_audience)
 
     async def _uploads_page(
-        self, audience: AudienceId, page: int
+        self, audience: AudienceId, page: int, line: Line
     ) -> Decided[OffsetPage[UploadEntry]]:
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.list_uploads(
                 token, audience, page=page, page_size=self._page_size
             )
 
-        return await self._exchange.decide(Operation.UPLOADS, send, read_upload_page)
+        return await self._exchange.decide(Operation.UPLOADS, send, read_upload_page, line=line)
 
 
 def _matches(account: Account, name: str | None) -> dict[str, object]:

@@ -15,6 +15,7 @@ import structlog
 from consumer.liveintent.circuit import CIRCUIT_SCHEDULE, Circuit
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.gate import Gate, Held, Passage
+from consumer.liveintent.gate_outcome import tell_authorisation, tell_host
 from consumer.liveintent.http_spans import note_retry
 from consumer.liveintent.pacing import Pacing
 from consumer.liveintent.policies import LiveIntentLimits
@@ -30,7 +31,6 @@ from consumer.liveintent.upload_outcome import (
     Outcome,
     OutcomeUnknown,
     Refused,
-    RetryCause,
     RetryLater,
     SignedUrlRefused,
     Success,
@@ -52,6 +52,8 @@ Send = Callable[[str], Awaitable[Answer | TransportFailure | None]]
 """Makes one HTTP exchange with the given token; None when there is nothing to send any more."""
 
 WARN_AFTER_ATTEMPTS = 3
+# One that can go when a slot gets free, and one that can go when that one cannot, as its line has had its turn.
+WAITING_FOR_EACH_SLOT = 2
 TOKEN_LOOK_AGAIN_SECONDS = 5.0
 
 
@@ -110,9 +112,13 @@ class Exchange:
                 requests_per_second=limits.requests_per_second,
                 concurrency=limits.concurrency,
                 clock=clock,
+                on_turn=self._turned,
             )
             for host in hosts
         }
+        self._waiting_max = WAITING_FOR_EACH_SLOT * limits.concurrency
+        self.on_turn: Callable[[], None] = lambda: None
+        """Called whenever there may be more `room`."""
         self._gates = {
             host: Gate(
                 Circuit(schedule=circuit_schedule),
@@ -155,8 +161,23 @@ class Exchange:
         outages = (each for each in self.obstacles if each.blocked is not Blocked.ASKED_TO_WAIT)
         return next(outages, Health())
 
+    @property
+    def room(self) -> int:
+        """How many more files may set out: as many calls wait for their turn as keeps every slot in use, and no more.
+
+        Who is asked to wait before it has begun can still take with it what comes meanwhile. A file that sleeps, or is with
+        LiveIntent, does not wait for a turn, so however many are slow there is room for others.
+        """
+        waiting = sum(pacing.waiting(Line.EXPRESS) for pacing in self._pacing.values())
+        return max(0, self._waiting_max - waiting)
+
     async def decide(
-        self, operation: Operation, send: Send, read: Callable[[Any], T]
+        self,
+        operation: Operation,
+        send: Send,
+        read: Callable[[Any], T],
+        *,
+        line: Line = Line.EXPRESS,
     ) -> Decided[T]:
         """Call until the answer is one that repeating cannot change; waits for ever on an outage.
 
@@ -164,7 +185,7 @@ class Exchange:
         Safe to cancel, but a cancelled create may have happened.
         """
         for attempt in itertools.count():
-            outcome = await self.attempt(operation, send, read)
+            outcome = await self.attempt(operation, send, read, line=line)
             if isinstance(outcome, RetryLater):
                 await self.put_off(operation, outcome, attempt=attempt)
             elif not isinstance(outcome, Unauthorised):  # the gate makes the next attempt wait
@@ -177,12 +198,12 @@ class Exchange:
         send: Send,
         read: Callable[[Any], T],
         *,
-        line: Line | None = None,
+        line: Line = Line.EXPRESS,
     ) -> Outcome[T] | Withdrawn:
-        """One exchange, once it is its turn in `line` (None: the operation's) and LiveIntent is well as far as we know."""
+        """One exchange, once it is its turn in `line` and LiveIntent is well as far as we know."""
         pacing = self._pacing[operation.host]
         async with (
-            pacing.slot(line or _line_of(operation)),
+            pacing.slot(line),
             self._authorised(operation) as authorised,
             self._gates[operation.host].passage() as passage,
         ):
@@ -194,9 +215,9 @@ class Exchange:
                 if reply is None:
                     return Withdrawn()
                 outcome = _read(operation, self._judge(operation, reply), read)
-                _tell_host(passage, outcome)
+                tell_host(passage, outcome)
             if authorised is not None and not await self._is_outdated(token, outcome):
-                _tell_authorisation(authorised, outcome)
+                tell_authorisation(authorised, outcome)
         if isinstance(outcome, RetryLater | OutcomeUnknown):
             self._hold(operation.host, outcome.retry_after_seconds, outcome.detail)
         return outcome
@@ -219,6 +240,9 @@ class Exchange:
             wait_seconds=round(wait, 1),
         )
         await self._clock.sleep(wait)
+
+    def _turned(self) -> None:
+        self.on_turn()
 
     def _hold(self, host: Host, asked_seconds: float | None, reason: str) -> None:
         """Hold back everyone: the limit is on our token, not on the lane that met it."""
@@ -274,27 +298,3 @@ def _read(operation: Operation, outcome: Outcome[Any], read: Callable[[Any], T])
         return Success(read(outcome.value), outcome.date)
     except UnexpectedShape as error:
         return unexpected(operation, str(error))
-
-
-def _tell_host(passage: Passage, outcome: Outcome[Any]) -> None:
-    match outcome:
-        case RetryLater(cause=RetryCause.RATE_LIMITED):
-            passage.answered()  # well enough to count our requests
-        case RetryLater() | OutcomeUnknown():
-            passage.failed(f"{outcome.cause.value}: {outcome.detail}")
-        case _:
-            passage.answered()
-
-
-def _tell_authorisation(passage: Passage, outcome: Outcome[Any]) -> None:
-    match outcome:
-        case Unauthorised(detail):
-            passage.failed(detail)
-        case Success() | Refused() | NotFound():
-            passage.answered()
-        case _:
-            pass  # an outage in between says nothing about the token
-
-
-def _line_of(operation: Operation) -> Line:
-    return Line.ORDINARY if operation is Operation.UPLOADS else Line.EXPRESS

@@ -73,30 +73,30 @@ async def follow(
     )
     times = tools.times
     stored_at = tools.clock.now()
-    wait = times.poll_initial_seconds
     words = _Words(file)
-    while True:
-        await tools.clock.sleep(wait)
-        entries = await tools.listings.look(trail.audience, sought.since)
-        waited = tools.clock.now() - stored_at
-        if isinstance(entries, NotFound):
-            return entries
-        if isinstance(entries, Refused):
-            words.note_unreadable(entries)
-        else:
-            sighting = tracker.look(entries)
-            if isinstance(sighting, UploadFinished | UploadErrored):
-                return sighting
-            words.note(sighting)
-            gives_up = give_up_unlisted or not trail.is_confirmed
-            is_late = waited >= times.list_deadline_seconds
-            if is_late and (end := _late_end(sighting, trail, tools, gives_up=gives_up)):
-                return end
-            if is_late and isinstance(sighting, Unlisted):
-                overdue.note("listed", waited_seconds=waited)
-        if waited >= times.finish_deadline_seconds:
-            overdue.note("finished", waited_seconds=waited)
-        wait = min(wait * times.poll_growth, times.poll_max_seconds)
+    with tools.pace.following(times.poll_initial_seconds) as followed:
+        while True:
+            await tools.clock.sleep(followed.wait_seconds)
+            entries = await tools.listings.look(trail.audience, sought.since)
+            waited = tools.clock.now() - stored_at
+            if isinstance(entries, NotFound):
+                return entries
+            if isinstance(entries, Refused):
+                words.note_unreadable(entries)
+            else:
+                sighting = tracker.look(entries)
+                if isinstance(sighting, UploadFinished | UploadErrored):
+                    return sighting
+                words.note(sighting)
+                gives_up = give_up_unlisted or not trail.is_confirmed
+                is_late = waited >= times.list_deadline_seconds
+                if is_late and (end := _late_end(sighting, trail, tools, gives_up=gives_up)):
+                    return end
+                if is_late and isinstance(sighting, Unlisted):
+                    overdue.note("listed", waited_seconds=waited)
+            if waited >= times.finish_deadline_seconds:
+                overdue.note("finished", waited_seconds=waited)
+            followed.grow(times.poll_growth, at_most=times.poll_max_seconds)
 
 
 def _late_end(

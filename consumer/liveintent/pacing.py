@@ -1,7 +1,7 @@
 """No more requests at once, or per second, than LiveIntent is asked to bear."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,10 @@ from consumer.liveintent.turns import Line, Ticket, Turns
 
 _BURST_SECONDS = 0.1
 _WHOLE = 1.0 - 1e-6
+
+
+def _nothing() -> None:
+    pass
 
 
 class TokenBucket:
@@ -51,8 +55,17 @@ class TokenBucket:
 class Pacing:
     """Slots for requests to one host, shared fairly: see `Turns`."""
 
-    def __init__(self, *, requests_per_second: float, concurrency: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        requests_per_second: float,
+        concurrency: int,
+        clock: Clock,
+        on_turn: Callable[[], None] = _nothing,
+    ) -> None:
+        """`on_turn` is called whenever fewer calls wait."""
         self._clock = clock
+        self._on_turn = on_turn
         self._bucket = TokenBucket(per_second=requests_per_second, now=clock.now())
         self._turns = Turns(slots=concurrency)
         self._bells: dict[Ticket, asyncio.Event] = {}
@@ -65,6 +78,10 @@ class Pacing:
         if self._hold is None or now >= self._hold.until:
             return None
         return Held(now - self._hold.since, self._hold.until - now, self._hold.reason)
+
+    def waiting(self, line: Line) -> int:
+        """How many calls wait in this line for their turn."""
+        return self._turns.waiting(line)
 
     @asynccontextmanager
     async def slot(self, line: Line) -> AsyncIterator[None]:
@@ -82,6 +99,7 @@ class Pacing:
         finally:
             del self._bells[ticket]
             self._ring()
+            self._on_turn()
         try:
             yield
         finally:

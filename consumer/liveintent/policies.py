@@ -3,8 +3,10 @@
 LiveIntent publishes no limits, deadlines or spellings of an upload's action; every such guess is a field here.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from consumer.audience.membership import (
     AUDIENCE_NAME_MAX,
@@ -142,6 +144,10 @@ class Spelling:
                 return values
 
 
+LOOKS_SHARE: Final = 1 / 3
+"""Of the requests we may make: a file takes one to see what was there before it and one for its URL, besides being looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class UploadPolicy:
     """How a batch becomes uploads."""
@@ -152,6 +158,8 @@ class UploadPolicy:
     """More rows of one action and type go in several files, one after the other."""
     max_bytes_per_upload: int = 50_000_000
     """And so do more bytes."""
+    looks_per_second: float = math.inf
+    """Most looks at uploads under way, of all audiences together."""
 
 
 @dataclass(frozen=True, slots=True)

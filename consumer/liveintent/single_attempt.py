@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from consumer.liveintent.exchange import Decided, Exchange, Send
+from consumer.liveintent.turns import Line
 from consumer.liveintent.upload_outcome import Operation, RetryLater, Unauthorised
 
 T = TypeVar("T")
@@ -21,10 +22,15 @@ class SingleAttempts(Exchange):
     """An Exchange that makes each call once. After a failure, throw it away: the next call may be held back."""
 
     async def decide(
-        self, operation: Operation, send: Send, read: Callable[[Any], T]
+        self,
+        operation: Operation,
+        send: Send,
+        read: Callable[[Any], T],
+        *,
+        line: Line = Line.EXPRESS,
     ) -> Decided[T]:
         """Call once. Raises Undecided where the service would try again."""
-        outcome = await self.attempt(operation, send, read)
+        outcome = await self.attempt(operation, send, read, line=line)
         if isinstance(outcome, RetryLater | Unauthorised):
             raise Undecided(outcome)
         return outcome

@@ -12,7 +12,7 @@ class Line(StrEnum):
     """Where a call waits."""
 
     EXPRESS = "express"
-    """It brings a file on its way and takes a moment: an audience, a URL, a small file."""
+    """It brings a file on its way and takes a moment: an audience, the look before its file, a URL, a small file."""
     ORDINARY = "ordinary"
     """It can wait, or takes long: a look at uploads, a large file."""
 
@@ -39,6 +39,10 @@ class Turns:
         self._waiting: dict[Line, deque[Ticket]] = {line: deque() for line in Line}
         self._busy = dict.fromkeys(Line, 0)
         self._last = Line.ORDINARY
+
+    def waiting(self, line: Line) -> int:
+        """How many calls wait in this line."""
+        return len(self._waiting[line])
 
     def join(self, line: Line) -> Ticket:
         """Wait at the end of a line."""

@@ -1,7 +1,6 @@
 """What LiveIntent lists for each audience, and what of it was there before a file of ours."""
 
 import itertools
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from consumer.liveintent.api_calls import UploadCalls
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.policies import UploadTimes
 from consumer.liveintent.shapes import AudienceId, UploadEntry
+from consumer.liveintent.turns import Line
 from consumer.liveintent.upload_outcome import NotFound, Refused, Success
 from consumer.liveintent.upload_tracking import (
     Sought,
@@ -36,6 +36,8 @@ class Stray:
 class _Remembered:
     looked_at: float
     identities: frozenset[UploadIdentity]
+    is_good: bool = True
+    """Nothing of ours may have come since, as far as we know."""
 
 
 class UploadListings:
@@ -53,6 +55,10 @@ class UploadListings:
         self._times = times
         self._clock = clock
         self._identifier_types = identifier_types
+        # An upload that is older than this is of no file that is still to come.
+        self._kept_seconds = max(
+            times.listing_memory_seconds, times.earlier_deadline_seconds + times.clock_skew_seconds
+        )
         self._last: dict[AudienceId, _Remembered] = {}
         self._strays: dict[AudienceId, list[Stray]] = {}
         self._take_overs = 0
@@ -67,13 +73,13 @@ class UploadListings:
         return self._counts_tell
 
     async def look(
-        self, audience: AudienceId, since: datetime
+        self, audience: AudienceId, since: datetime, *, line: Line = Line.ORDINARY
     ) -> Sequence[UploadEntry] | NotFound | Refused:
         """The audience's uploads scheduled at `since` or later, in no promised order."""
-        outcome = await self._api.uploads_since(audience, since)
+        outcome = await self._api.uploads_since(audience, since, line=line)
         if isinstance(outcome, Success):
             identities = frozenset(identity_of(entry) for entry in outcome.value)
-            self._last[audience] = _Remembered(self._clock.now(), identities)
+            self._remember(audience, identities)
             self._unreadable.discard(audience)
             return outcome.value
         if isinstance(outcome, NotFound):
@@ -87,6 +93,15 @@ class UploadListings:
         the same people, and LiveIntent promises no order; so it is waited for, up to a deadline.
         """
         strays = self._strays.setdefault(audience, [])
+        try:
+            return await self._before_us(audience, strays)
+        finally:
+            if not strays:
+                self._strays.pop(audience, None)
+
+    async def _before_us(
+        self, audience: AudienceId, strays: list[Stray]
+    ) -> frozenset[UploadIdentity] | NotFound:
         if not strays and self._is_fresh(audience):
             return self._last[audience].identities
         since = self._clock.utc_now() - timedelta(
@@ -97,8 +112,11 @@ class UploadListings:
         others: frozenset[UploadIdentity] | None = None
         take_over, deadline = -1, 0.0
         wait = self._times.poll_initial_seconds
+        # Nothing can set out before the first look; the next ones are for others' uploads to end.
+        line = Line.EXPRESS
         while True:
-            entries = await self.look(audience, since)
+            entries = await self.look(audience, since, line=line)
+            line = Line.ORDINARY
             if isinstance(entries, NotFound):
                 return entries
             now = self._clock.now()
@@ -128,7 +146,7 @@ class UploadListings:
     def forget(self, audience: AudienceId) -> None:
         """Something of ours may be under way that nobody follows: look again before the next file."""
         if (last := self._last.get(audience)) is not None:
-            self._last[audience] = replace(last, looked_at=-math.inf)
+            self._last[audience] = replace(last, is_good=False)
 
     def forget_all(self) -> None:
         """Others' work became ours: what they have under way is waited for before the next file of each audience."""
@@ -142,10 +160,22 @@ class UploadListings:
                 "LiveIntent counts rows otherwise than we do; uploads are not told by their number of rows any more."
             )
 
+    def _remember(self, audience: AudienceId, identities: frozenset[UploadIdentity]) -> None:
+        """Those looked at longest ago stand first, and are forgotten when a new look is needed before any use of them."""
+        now = self._clock.now()
+        self._last.pop(audience, None)
+        self._last[audience] = _Remembered(now, identities)
+        oldest = next(iter(self._last))
+        while now - self._last[oldest].looked_at > self._kept_seconds:
+            del self._last[oldest]
+            self._waited_for.pop(oldest, None)
+            oldest = next(iter(self._last))
+
     def _is_fresh(self, audience: AudienceId) -> bool:
         last = self._last.get(audience)
         return (
             last is not None
+            and last.is_good
             and self._waited_for.get(audience) == self._take_overs
             and self._clock.now() - last.looked_at < self._times.listing_memory_seconds
         )

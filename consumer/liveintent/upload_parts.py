@@ -10,6 +10,7 @@ from consumer.audience.membership import Action, AudienceKey, IdentifierType
 from consumer.liveintent.api_calls import UploadCalls
 from consumer.liveintent.audience_directory import Absent, AudienceRefused
 from consumer.liveintent.clock import Clock
+from consumer.liveintent.look_pace import LookPace
 from consumer.liveintent.policies import Spelling, UploadTimes
 from consumer.liveintent.shapes import AudienceId
 from consumer.liveintent.upload_listings import UploadListings
@@ -118,6 +119,7 @@ class UploadTools:
     metrics: Metrics
     clock: Clock
     new_upload_name: Callable[[], str]
+    pace: LookPace
     lease: Lease = field(default_factory=Unshared)
 
 

@@ -1,6 +1,5 @@
 """Sends one batch to LiveIntent and follows it until LiveIntent is done with it."""
 
-import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +9,11 @@ from typing import Protocol
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
 from consumer.liveintent.api_calls import UploadCalls
 from consumer.liveintent.audience_directory import Absent, AudienceRefused
+from consumer.liveintent.audience_locks import AudienceLocks
 from consumer.liveintent.clock import Clock
 from consumer.liveintent.file_upload import FileUpload
 from consumer.liveintent.hash_file import rows_that_fit
+from consumer.liveintent.look_pace import LookPace
 from consumer.liveintent.policies import UploadPolicy
 from consumer.liveintent.send_results import (
     Finished,
@@ -114,10 +115,11 @@ class Uploader:
         self._clock = clock
         self._max_rows = policy.max_rows_per_upload
         self._max_bytes = policy.max_bytes_per_upload
-        self._locks: dict[AudienceKey, asyncio.Lock] = {}
+        self._locks = AudienceLocks()
         self._activity: dict[AudienceKey, Activity] = {}
         self._counted: dict[AudienceKey, Counted] = {}
         self._sending: dict[AudienceKey, FileUpload] = {}
+        self._unconfirmed: set[AudienceKey] = set()
         # Unique across processes and restarts; told to LiveIntent, so nothing about people is in it.
         run, numbers = f"{int(clock.random() * 2**32):08x}", itertools.count(1)
         self._tools = UploadTools(
@@ -133,6 +135,7 @@ class Uploader:
             spelling=policy.spelling,
             metrics=metrics,
             clock=clock,
+            pace=LookPace(per_second=policy.looks_per_second),
             new_upload_name=lambda: f"{prefix}-{run}-{next(numbers):06d}{extension}",
             lease=lease or Unshared(),
         )
@@ -141,6 +144,15 @@ class Uploader:
     def activity(self) -> dict[AudienceKey, Activity]:
         """The audiences with an upload under way, and where it is. A copy."""
         return dict(self._activity)
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many files are held back until Kafka confirms that their records are still ours."""
+        return len(self._unconfirmed)
+
+    def activity_of(self, audience: AudienceKey) -> Activity | None:
+        """Where the audience's upload is; None when none is under way."""
+        return self._activity.get(audience)
 
     @property
     def counted(self) -> dict[AudienceKey, Counted]:
@@ -157,7 +169,7 @@ class Uploader:
         """
         once = _Once(on_stored)
         # Lanes send one batch at a time; this keeps the promise to LiveIntent if one ever does not.
-        async with self._locks.setdefault(batch.audience, asyncio.Lock()):
+        async with self._locks.alone(batch.audience):
             try:
                 files = tuple(batch.files())
                 if (nowhere := await self._nowhere(batch, files)) is not None:
@@ -171,6 +183,7 @@ class Uploader:
                 return progress.result()
             finally:
                 self._activity.pop(batch.audience, None)
+                self._unconfirmed.discard(batch.audience)
                 self._sending.pop(batch.audience, None)
 
     def interrupt(self, audience: AudienceKey) -> None:
@@ -255,6 +268,10 @@ class Uploader:
             if before is None or replace(before, since=activity.since) != activity:
                 self._activity[audience] = activity
                 span_here().event(stage.value)
+            if stage is UploadStage.CONFIRMING:
+                self._unconfirmed.add(audience)
+            else:
+                self._unconfirmed.discard(audience)
 
         return show
 

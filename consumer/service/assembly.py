@@ -150,7 +150,9 @@ async def assemble(
     delivery = Delivery(
         lanes=_lanes(settings), uploader=liveintent.uploader, ledger=ledger, refusals=refusals,
         ack=settings.delivery_ack, metrics=metrics, tracing=tracing, tasks=tasks, now=now,
+        room=lambda: liveintent.exchange.room - liveintent.uploader.unconfirmed,
     )  # fmt: skip
+    liveintent.exchange.on_turn = delivery.look_for_room
     privacy = await privacy_of(
         settings, stack, ledger=ledger, refusals=refusals, metrics=metrics, clock=clock
     )

@@ -2,6 +2,7 @@
 
 from consumer.audience.membership import AudienceKey, IdentifierType
 from consumer.liveintent.policies import (
+    LOOKS_SHARE,
     DirectoryPolicy,
     Spelling,
     UploadPolicy,
@@ -10,6 +11,7 @@ from consumer.liveintent.policies import (
 )
 from consumer.liveintent.privacy_request import PrivacyScope, PrivacyTerms
 from consumer.segment.membership_policy import MembershipPolicy
+from consumer.service.replay_assembly import requests_per_second
 from consumer.settings import LiveIntentSettings, MembershipSettings, PrivacySettings, Settings
 
 
@@ -63,6 +65,7 @@ def upload_policy(settings: Settings) -> UploadPolicy:
         spelling=spelling(settings),
         max_rows_per_upload=settings.liveintent_max_rows_per_upload,
         max_bytes_per_upload=settings.liveintent_max_bytes_per_upload,
+        looks_per_second=LOOKS_SHARE * requests_per_second(settings),
     )
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from consumer.kafka.connection import GROUP_PROTOCOL
 from consumer.liveintent.exchange import Blocked, Health
-from consumer.liveintent.uploader import UploadStage
 from consumer.service.assembly import Parts
 from consumer.service.partition_report import WHY_BLOCKED, lag_seconds, partition_status
 from consumer.service.replay_assembly import connection_of
@@ -90,13 +89,15 @@ class Report:
         metrics.memory_used.set_function(lambda: ledger.pending_bytes)
         metrics.waiting_changes.set_function(lambda: sum(lane.waiting_rows for lane in lanes))
         metrics.in_flight_changes.set_function(
-            lambda: sum(len(lane.in_flight) for lane in lanes if lane.in_flight is not None)
+            lambda: sum(len(lane.in_flight) for lane in lanes.flying if lane.in_flight is not None)
         )
         parking = self._parts.pipeline.parking
         metrics.partitions_waiting_for_schema.set_function(lambda: len(parking))
-        metrics.lanes_busy.set_function(lambda: sum(lane.in_flight is not None for lane in lanes))
+        metrics.lanes_busy.set_function(lambda: len(lanes.flying))
+        metrics.lanes_waiting.set_function(lambda: lanes.waiting)
+        metrics.oldest_waiting.set_function(self._oldest_waiting_seconds)
         metrics.oldest_flush_age.set_function(self._oldest_flush_seconds)
-        metrics.uploads_unconfirmed.set_function(self._unconfirmed)
+        metrics.uploads_unconfirmed.set_function(lambda: self._parts.uploader.unconfirmed)
         metrics.latest_state_members.set_function(lambda: len(lanes.latest))
         if self._parts.direct is not None:
             self._parts.direct.show_in(metrics)
@@ -262,12 +263,8 @@ class Report:
         refused = self._parts.exchange.health.blocked is Blocked.UNAUTHORISED
         return refused or (direct is not None and direct.token_refused)
 
-    def _unconfirmed(self) -> int:
-        activities = self._parts.uploader.activity.values()
-        return sum(each.stage is UploadStage.CONFIRMING for each in activities)
-
     def _unconfirmed_held(self) -> Hold | None:
-        if not (unconfirmed := self._unconfirmed()):
+        if not (unconfirmed := self._parts.uploader.unconfirmed):
             return None
         return Hold(
             f"{count(unconfirmed, 'upload')} held back",
@@ -276,12 +273,14 @@ class Report:
         )
 
     def _oldest_flush_seconds(self) -> float:
-        flights = [
-            lane.in_flight.taken_at
-            for lane in self._parts.delivery.lanes
-            if lane.in_flight is not None
-        ]
-        return self._now() - min(flights) if flights else 0.0
+        flying = self._parts.delivery.lanes.flying
+        flight = next(iter(flying)).in_flight if flying else None
+        return 0.0 if flight is None else self._now() - flight.taken_at
+
+    def _oldest_waiting_seconds(self) -> float:
+        lane = self._parts.delivery.lanes.first_waiting()
+        since = None if lane is None else lane.waiting_since
+        return 0.0 if since is None else self._now() - since
 
 
 def _uncalled(obstacle: Health) -> Hold:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from consumer.audience.lane import Lane
+from consumer.audience.membership import AudienceKey
 from consumer.kafka.offset_ledger import Entry
 from consumer.liveintent.exchange import Exchange
 from consumer.liveintent.uploader import Activity, Counted
@@ -32,37 +33,38 @@ def worst_lanes(
 
     Refused ones come first, then those whose upload has stayed in its stage for longest, then those with the most waiting.
     """
-    lanes = list(parts.delivery.lanes)
+    lanes = parts.delivery.lanes
     refused, activity = parts.delivery.refused, parts.uploader.activity
 
-    def badness(lane: Lane[Entry]) -> tuple[bool, bool, float, int, str]:
+    def badness(name: AudienceKey) -> tuple[bool, bool, float, int, str]:
         """Small for the worst."""
-        name, upload = lane.audience, activity.get(lane.audience)
+        lane, upload = lanes.open(name), activity.get(name)
         since = 0.0 if upload is None else upload.since
-        return name not in refused, upload is None, since, -lane.waiting_rows, name
+        waiting = 0 if lane is None else lane.waiting_rows
+        return name not in refused, upload is None, since, -waiting, name
 
-    worst = heapq.nsmallest(lanes_max, lanes, key=badness)
+    worst = heapq.nsmallest(lanes_max, lanes.audiences(), key=badness)
     totals = LaneTotals(
-        audiences=len(lanes),
-        refused=sum(lane.audience in refused for lane in lanes) if refused else 0,
+        audiences=len(lanes.audiences()),
+        refused=len(refused),
         uploading=len(activity),
         waiting_changes=sum(lane.waiting_rows for lane in lanes),
-        in_flight_changes=sum(len(lane.in_flight) for lane in lanes if lane.in_flight is not None),
+        in_flight_changes=sum(map(_in_flight, lanes.flying)),
     )
     # Each a copy: asked for once.
     ids, counted = parts.directory.mappings, parts.uploader.counted
     shown = tuple(
         LaneStatus(
-            audience=lane.audience,
-            waiting_changes=lane.waiting_rows,
-            in_flight_changes=0 if lane.in_flight is None else len(lane.in_flight),
-            refused=refused.get(lane.audience, ""),
-            audience_id=ids.get(lane.audience),
-            last_upload=_last_upload(counted.get(lane.audience), now=now),
-            stage=_stage(activity.get(lane.audience)),
-            stage_seconds=_stage_seconds(activity.get(lane.audience), now=now),
+            audience=name,
+            waiting_changes=0 if (lane := lanes.open(name)) is None else lane.waiting_rows,
+            in_flight_changes=_in_flight(lane),
+            refused=refused.get(name, ""),
+            audience_id=ids.get(name),
+            last_upload=_last_upload(counted.get(name), now=now),
+            stage=_stage(activity.get(name)),
+            stage_seconds=_stage_seconds(activity.get(name), now=now),
         )
-        for lane in worst
+        for name in worst
     )
     return shown, totals
 
@@ -132,6 +134,10 @@ def _hosts(
                 )
             )
     return tuple(hosts)
+
+
+def _in_flight(lane: Lane[Entry] | None) -> int:
+    return 0 if lane is None or lane.in_flight is None else len(lane.in_flight)
 
 
 def _stage(activity: Activity | None) -> str:

@@ -20,6 +20,11 @@ class LaneMetrics(MetricMakers):
             "in_flight_changes", "Membership changes in a flush that is not finished."
         )
         self.lanes_busy = gauge("lanes_busy", "Audiences with a flush under way.")
+        self.lanes_waiting = gauge("lanes_waiting", "Audiences whose next flush has not started.")
+        self.oldest_waiting = gauge(
+            "oldest_waiting_seconds",
+            "How long the longest waiting audience has waited for its flush to start.",
+        )
         self.lanes_refused = gauge(
             "lanes_refused", "Audiences LiveIntent refuses; their records are dead-lettered."
         )

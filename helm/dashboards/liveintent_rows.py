@@ -8,10 +8,19 @@ LANES = Row(
     (
         graph(
             "Lanes",
-            "Audiences with a flush under way, and audiences LiveIntent refuses.",
+            "Audiences with a flush under way, audiences that wait for theirs, and audiences LiveIntent refuses.",
             Unit.NUMBER,
             Query(total("lanes_busy"), "busy"),
+            Query(total("lanes_waiting"), "waiting"),
             Query(total("lanes_refused"), "refused"),
+        ),
+        by_label(
+            "Longest wait",
+            "How long the longest waiting audience has waited for its flush to start, by replica. Far above FLUSH_SECONDS, "
+            "LiveIntent takes fewer calls than there are audiences to send.",
+            Unit.SECONDS,
+            total("oldest_waiting_seconds", "instance", aggregation="max"),
+            "instance",
         ),
         by_label(
             "Oldest flush",

@@ -66,7 +66,7 @@ def unfinished(shape: Shape) -> Cost:
         if changes:
             ledger.split(entry, len(changes), reading.ignored, events=reading.events_with_changes)
         for change in changes:
-            for settled, reason in lanes.lane(change.audience).offer(change, entry, now=0.0):
+            for settled, reason in lanes.offer(change, entry, now=0.0):
                 ledger.finish(settled, Ignored(reason))
         del record, entry, reading, changes
     charged = ledger.pending_bytes
@@ -116,10 +116,12 @@ def idle_lanes(count: int) -> Cost:
         entry = ledger.deliver(record, now=0.0)
         assert entry is not None
         (change,) = read(_events(decode, record), record.offset).changes
-        lane = lanes.lane(AudienceKey(f"an_audience_of_{number}_customers_in_spring"))
-        lane.offer(replace(change, audience=lane.audience), entry, now=0.0)
-        lane.take(now=0.0)
-        lane.end_flush()
+        audience = AudienceKey(f"an_audience_of_{number}_customers_in_spring")
+        lanes.offer(replace(change, audience=audience), entry, now=0.0)
+        lane = lanes.open(audience)
+        assert lane is not None
+        lanes.take(lane, now=0.0)
+        lanes.end_flush(lane)
         ledger.finish(entry, Delivered())
     return Cost(count, resident_bytes() - before)
 

@@ -27,7 +27,11 @@ class Mutant:
 
 
 _LEDGER = ("tests/unit/kafka/test_offset_ledger.py", "tests/properties/test_ledger_properties.py")
-_LANES = ("tests/unit/audience", "tests/properties/test_lane_properties.py")
+_LANES = (
+    "tests/unit/audience",
+    "tests/properties/test_lane_properties.py",
+    "tests/properties/test_flush_queue_properties.py",
+)
 _DELIVERY = ("tests/unit/delivery", "tests/unit/test_pipeline.py", "tests/unit/test_refusals.py")
 _OUTCOMES = ("tests/unit/liveintent/test_exchange.py", "tests/faults/test_liveintent_faults.py")
 _UPLOADS = (
@@ -117,9 +121,23 @@ MUTANTS = (
     Mutant(
         "allow two flushes of one lane at the same time",
         "consumer/audience/lanes.py",
-        "lane for lane in self._lanes.values() if lane.in_flight is None and lane.waiting_rows",
-        "lane for lane in self._lanes.values() if lane.waiting_rows",
+        "        if lane.in_flight is not None:\n            return\n",
+        "        if lane.in_flight is not None and lane.waiting_since is None:\n            return\n",
         (*_LANES, *_DELIVERY),
+    ),
+    Mutant(
+        "let an audience with rows enough go before those that have waited longer",
+        "consumer/audience/flush_queue.py",
+        "return oldest.audience  # nobody who is full can be older",
+        "return (full or oldest).audience",
+        (*_LANES, *_DELIVERY),
+    ),
+    Mutant(
+        "start every due flush at once, whether or not there is room",
+        "consumer/delivery.py",
+        "            room -= 1\n",
+        "            room -= 0\n",
+        _DELIVERY,
     ),
     Mutant(
         "remember a batch before it has succeeded",

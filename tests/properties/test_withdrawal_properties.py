@@ -86,11 +86,11 @@ class Process:
         read = read_record([event], POLICY, Origin(f"events-{partition}", self._offset))
         asked = self._withdrawing.asked_by(read)
         for change in (*read.changes, *asked.removals):
-            self.lanes.lane(change.audience).offer(change, self._offset, now=0.0)
+            self.lanes.offer(change, self._offset, now=0.0)
 
     def flush(self) -> None:
-        for lane in self.lanes.waiting():
-            batch = lane.take(now=0.0)
+        while (lane := self.lanes.first_waiting()) is not None:
+            batch = self.lanes.take(lane, now=0.0)
             for file in batch.files():
                 rows = set(batch.rows(*file))
                 members = self.members.setdefault(batch.audience, set())
@@ -99,7 +99,7 @@ class Process:
                 else:
                     members -= rows
             lane.remember(batch)
-            lane.end_flush()
+            self.lanes.end_flush(lane)
 
 
 @effort(examples=400)
@@ -150,6 +150,6 @@ def test_an_older_enter_that_comes_after_a_deletion_is_stale() -> None:
         )
     )
 
-    settled = process.lanes.lane(change.audience).offer(change, 7, now=0.0)
+    settled = process.lanes.offer(change, 7, now=0.0)
 
     assert settled == [(7, IgnoreReason.STALE)]

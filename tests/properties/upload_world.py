@@ -13,6 +13,7 @@ from itertools import cycle
 from random import Random
 
 from consumer.audience.membership import Action, AudienceKey, IdentifierType
+from consumer.liveintent import turns
 from consumer.liveintent.api_calls import Content
 from consumer.liveintent.audience_directory import AudienceRefused
 from consumer.liveintent.exchange import Decided, Withdrawn
@@ -394,7 +395,7 @@ class Line:
         return Success(None) if certain else RetryLater(RetryCause.TIMEOUT)
 
     async def uploads_since(
-        self, audience: AudienceId, since: datetime
+        self, audience: AudienceId, since: datetime, *, line: turns.Line = turns.Line.ORDINARY
     ) -> Decided[list[UploadEntry]]:
         await self._pause()
         if audience != self._world.audience:

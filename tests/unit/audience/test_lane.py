@@ -322,42 +322,61 @@ def test_what_was_applied_is_remembered_as_it_was() -> None:
 
 def test_a_flush_is_due_by_age_or_by_rows() -> None:
     lanes: Lanes[str] = Lanes(FlushPolicy(seconds=10, rows=4), LatestState(100))
-    lane = lanes.lane(VIP)
 
     assert lanes.next_due() is None
 
-    lane.offer(a_change(), "1", now=100)
+    lanes.offer(a_change(), "1", now=100)
+    lane = lanes.open(VIP)
 
     assert lanes.next_due() == 110
-    assert lanes.due(now=109) == []
-    assert lanes.due(now=110) == [lane]
-    assert lanes.waiting() == [lane]
+    assert lanes.first_due(now=109) is None
+    assert lanes.first_due(now=110) is lane
+    assert lanes.first_waiting() is lane
 
-    lane.offer(a_change(identifier=PHONE), "2", now=101)
+    lanes.offer(a_change(identifier=PHONE), "2", now=101)
 
-    assert lanes.due(now=101) == [lane]
+    assert lanes.first_due(now=101) is lane
+    assert lanes.next_due() == 0
 
 
 def test_a_lane_with_a_flush_under_way_is_not_due() -> None:
     lanes: Lanes[str] = Lanes(FlushPolicy(seconds=10, rows=4), LatestState(100))
-    lanes.lane(VIP).offer(a_change(at=1), "1", now=0)
-    lanes.lane(VIP).take(now=0)
-    lanes.lane(VIP).offer(a_change(at=2), "2", now=0)
+    lanes.offer(a_change(at=1), "1", now=0)
+    lane = opened(lanes, VIP)
+    lanes.take(lane, now=0)
+    lanes.offer(a_change(at=2), "2", now=0)
 
-    assert lanes.due(now=1000) == []
+    assert lanes.first_due(now=1000) is None
+
+    lanes.end_flush(lane)
+
+    assert lanes.first_due(now=1000) is lane
+
+
+def test_a_lane_of_which_nothing_is_left_is_closed_and_its_audience_known() -> None:
+    lanes: Lanes[str] = Lanes(FlushPolicy(seconds=10, rows=4), LatestState(100))
+    lanes.offer(a_change(at=5), "1", now=0)
+    lane = opened(lanes, VIP)
+    lane.remember(lanes.take(lane, now=0))
+    lanes.end_flush(lane)
+
+    assert (list(lanes), list(lanes.audiences())) == ([], [VIP])
+    assert lanes.offer(a_change(at=4), "2", now=0) == [("2", IgnoreReason.STALE)]
+    assert list(lanes) == []
 
 
 def test_lanes_are_independent() -> None:
     lanes: Lanes[str] = Lanes(FlushPolicy(seconds=10, rows=4), LatestState(100))
     other = AudienceKey("other")
-    lanes.lane(VIP).offer(a_change(at=2), "1", now=0)
+    lanes.offer(a_change(at=2), "1", now=0)
 
-    assert lanes.lane(other).offer(a_change(at=1, audience=other), "2", now=0) == []
+    assert lanes.offer(a_change(at=1, audience=other), "2", now=0) == []
     assert [lane.audience for lane in lanes] == [VIP, other]
 
     lanes.release(lambda part: part == "1")
 
-    assert lanes.waiting() == [lanes.lane(other)]
+    assert [lane.audience for lane in lanes] == [other]
+    assert lanes.first_waiting() is lanes.open(other)
 
 
 def test_the_guard_forgets_the_least_recent_members_first_and_counts_them() -> None:
@@ -386,3 +405,9 @@ def test_refusals_are_forgotten_too_when_nothing_else_is_left_to_forget() -> Non
 
 def test_an_identifier_does_not_show_its_values() -> None:
     assert "secret" not in repr(a_change(identifier=an_email("secret")))
+
+
+def opened(lanes: Lanes[str], audience: AudienceKey) -> Lane[str]:
+    lane = lanes.open(audience)
+    assert lane is not None
+    return lane

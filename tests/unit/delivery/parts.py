@@ -49,6 +49,9 @@ class ScriptedUploader:
         self.interrupted: list[AudienceKey] = []
         self.looks_again = 0
 
+    def activity_of(self, audience: AudienceKey) -> Activity | None:
+        return self.activity.get(audience)
+
     def interrupt(self, audience: AudienceKey) -> None:
         self.interrupted.append(audience)
 
@@ -149,6 +152,7 @@ async def delivering(
     flush_rows: int = 1_000,
     latest_state_members: int = 1_000,
     limit: DeadLetterLimit | None = None,
+    room: Callable[[], int] = lambda: 1_000,
 ) -> AsyncIterator[Parts]:
     """Delivery at work on both partitions. Errors of its tasks come out in an exception group."""
     metrics = Metrics(CollectorRegistry())
@@ -167,6 +171,7 @@ async def delivering(
             metrics=metrics,
             tasks=tasks,
             now=time.monotonic,
+            room=room,
         )
         running = tasks.create_task(delivery.run())
         try:

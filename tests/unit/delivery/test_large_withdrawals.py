@@ -2,24 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
-from consumer import delivery as delivery_module
 from consumer import withdrawing as withdrawing_module
-from consumer.audience.batch import AudienceBatch
-from consumer.audience.membership import AudienceKey, MembershipChange
-from consumer.delivery import FLUSHES_A_TURN
+from consumer.audience.membership import MembershipChange
 from consumer.kafka.offset_ledger import Entry
-from consumer.liveintent.uploader import Finished, SendResult
 from consumer.record import IgnoreReason
 from consumer.segment.record_reading import RecordReading, read_record
 from consumer.withdrawing import REMOVALS_A_TURN, Withdrawing
 from tests.scenarios.withdrawals import deletion
 from tests.segment_events import ORIGIN, event_of, every_audience
-from tests.unit.delivery.parts import PARTITIONS, Parts, delivering, until, withdrawing
+from tests.unit.delivery.parts import PARTITIONS, Parts, delivering, withdrawing
 
 AUDIENCES = [f"audience_{number:05}" for number in range(10_000)]
 ANA, BEN = "ana@example.com", "ben@example.com"
@@ -80,7 +75,7 @@ async def test_a_deletion_at_ten_thousand_audiences_never_takes_more_than_its_sh
 
         assert sum(turns.accepted.values()) == len(AUDIENCES)
         assert max(turns.accepted.values()) <= REMOVALS_A_TURN
-        assert parts.delivery.lanes.lane(AudienceKey(AUDIENCES[-1])).waiting_rows == 3
+        assert [lane.waiting_rows for lane in parts.delivery.lanes] == [3] * len(AUDIENCES)
         assert not following.is_behind
 
 
@@ -95,51 +90,6 @@ async def test_many_small_deletions_share_one_turn_s_share(monkeypatch: pytest.M
 
         assert sum(turns.accepted.values()) == 4_000
         assert max(turns.accepted.values()) <= REMOVALS_A_TURN
-
-
-async def test_thousands_of_lanes_due_at_once_are_started_a_bounded_number_a_turn(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    started: Counter[int] = Counter()
-    async with delivering() as parts:
-        turns = Turns(parts, monkeypatch)
-        send = parts.uploader.send
-
-        async def counted(
-            batch: AudienceBatch[Entry], *, on_stored: Callable[[], None]
-        ) -> SendResult:
-            started[turns.number] += 1
-            return await send(batch, on_stored=on_stored)
-
-        monkeypatch.setattr(parts.uploader, "send", counted)
-        following = withdrawing(parts, *AUDIENCES[:2_000])
-        entry = followed(following, parts, deletion_of(ANA))
-        await following.catch_up()
-        await until(lambda: len(parts.uploader.flights) == 2_000)
-        turns.stop()
-
-        assert max(started.values()) <= FLUSHES_A_TURN
-        for flight in parts.uploader.flights:
-            flight.end(Finished())
-        await until(lambda: entry.record is None)
-        assert parts.ledger.books.delivered == 1
-
-
-async def test_a_lane_that_is_emptied_while_others_start_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(delivery_module, "FLUSHES_A_TURN", 1)
-    async with delivering() as parts:
-        following = withdrawing(parts, *AUDIENCES[:10])
-        followed(following, parts, deletion_of(ANA))
-        await following.catch_up()
-        await parts.flight(2)
-        await parts.delivery.release([PARTITIONS[0]], drain_seconds=0.0)
-
-        assert len(parts.uploader.flights) < 10
-        for _ in range(30):
-            await asyncio.sleep(0)
-        assert len(parts.uploader.flights) < 10
 
 
 @pytest.mark.parametrize("turns_before_it_leaves", [0, 1, 2, 3])
@@ -180,7 +130,8 @@ async def test_a_lost_partition_s_withdrawal_is_not_followed_any_further(
         following.let_go({PARTITIONS[0]})
         await catching_up
 
-        assert [lane.waiting_rows for lane in parts.delivery.lanes] == [0] * 10
+        assert list(parts.delivery.lanes) == []
+        assert len(parts.delivery.lanes.audiences()) == 10
         assert not following.is_behind
 
 

@@ -5,6 +5,7 @@ import pytest
 import structlog
 
 from consumer import withdrawing as withdrawing_module
+from consumer.audience.membership import AudienceKey
 from consumer.choices import PrivacyRequests
 from consumer.liveintent.privacy import LetGo
 from consumer.liveintent.privacy_request import PrivacyRequest
@@ -12,6 +13,7 @@ from consumer.privacy_delivery import PrivacyDelivery
 from consumer.record import IgnoreReason, RejectReason
 from consumer.segment.record_reading import RecordReading, read_record
 from consumer.withdrawing import Asked
+from tests.builders import a_change
 from tests.scenarios.withdrawals import deletion
 from tests.segment_events import ORIGIN, Fields, a_policy, event_of, every_audience, hashes_of
 from tests.unit.delivery.parts import Parts, delivering, withdrawing
@@ -46,7 +48,7 @@ async def test_a_person_leaves_the_listed_audiences_and_those_that_were_met() ->
     async with delivering() as parts:
         following = withdrawing(parts, "listed", "met")
         for name in ("met", "met_as_well"):
-            parts.delivery.lanes.lane(name)  # type: ignore[arg-type]
+            parts.delivery.withhold(a_change(audience=AudienceKey(name)))
 
         assert removed_from(following.asked_by(reading(deletion(ANA)))) == [
             "listed",

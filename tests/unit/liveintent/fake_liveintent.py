@@ -18,6 +18,7 @@ from consumer.liveintent.shapes import (
     UploadEntry,
     UploadRequest,
 )
+from consumer.liveintent.turns import Line
 from consumer.liveintent.upload_outcome import (
     NotFound,
     Operation,
@@ -70,6 +71,8 @@ class FakeLiveIntent:
     """An outcome, or `stored, then silence`, or `slow` for a URL that grows old."""
     fates: deque[str] = field(default_factory=deque)
     calls: Counter[str] = field(default_factory=Counter)
+    looks: list[Line] = field(default_factory=list)
+    """The line in which each look at uploads waited."""
     minted: dict[str, tuple[AudienceId, UploadRequest]] = field(default_factory=dict)
     listings: deque[NotFound | Refused | None] = field(default_factory=deque)
     invalid: int = 0
@@ -177,9 +180,10 @@ class FakeLiveIntent:
         return Success(None) if script is None else script
 
     async def uploads_since(
-        self, audience: AudienceId, since: datetime
+        self, audience: AudienceId, since: datetime, *, line: Line = Line.ORDINARY
     ) -> Decided[list[UploadEntry]]:
         self.calls["uploads"] += 1
+        self.looks.append(line)
         script = self.listings.popleft() if self.listings else None
         if script is not None:
             return script

@@ -384,3 +384,22 @@ async def test_every_obstacle_is_told_the_most_general_first() -> None:
 
 async def _of(task: "asyncio.Task[object]") -> object:
     return await task
+
+
+async def test_there_is_room_for_as_many_as_keep_the_slots_in_use_and_more_when_one_sleeps() -> (
+    None
+):
+    bench, told = Bench(), list[int]()
+    bench.exchange.on_turn = lambda: told.append(bench.exchange.room)
+    before = bench.exchange.room
+    calls = [asyncio.create_task(bench.decide()) for _ in range(7)]
+    await asyncio.sleep(0)
+    await bench.time.run(asyncio.sleep(0))
+
+    assert (before, bench.exchange.room) == (6, 2)
+
+    bench.replies.extend([Answer(500, b"")] * 3)
+    await bench.time.run(asyncio.wait(calls))
+
+    assert bench.exchange.room == 6
+    assert told[-1] == 6

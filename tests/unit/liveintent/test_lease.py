@@ -65,8 +65,11 @@ async def test_the_status_says_that_kafka_is_waited_for() -> None:
     await bench.time.run(bench.time.sleep(30))
 
     assert bench.uploader.activity[KEY].stage in {UploadStage.CONFIRMING, UploadStage.RESOLVING}
+    assert bench.uploader.unconfirmed == 1
     assert bench.liveintent.calls["mint"] == 0
     sending.cancel()
+    await asyncio.wait({sending})
+    assert bench.uploader.unconfirmed == 0
 
 
 async def test_a_file_whose_lease_ran_out_after_the_url_was_minted_is_not_made() -> None:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import cast
 
-from consumer.liveintent.uploader import UploadStage
 from consumer.service.assembly import Parts
 from consumer.service.report import POLL_LOOP_STUCK_SECONDS, Report
 from consumer.settings import load_settings
@@ -155,10 +154,8 @@ def test_a_classic_member_is_told_that_it_gets_nothing() -> None:
 
 
 def test_uploads_that_wait_for_kafka_to_confirm_our_partitions_are_told() -> None:
-    stages = [UploadStage.CONFIRMING, UploadStage.PENDING]
-    activity = {f"audience_{stage}": SimpleNamespace(stage=stage) for stage in stages}
     report = Report(
-        cast("Parts", SimpleNamespace(uploader=SimpleNamespace(activity=activity))),
+        cast("Parts", SimpleNamespace(uploader=SimpleNamespace(unconfirmed=1))),
         load_settings(COMPLETE),
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
         now=At(),

@@ -28,8 +28,9 @@ def some_parts(
     """Audiences by number. `uploading` says since when."""
     lanes: Lanes[Any] = Lanes(FlushPolicy(60.0, 1000), LatestState(10))
     names = [AudienceKey(f"audience_{number:05}") for number in range(audiences)]
-    for name in names:
-        lanes.lane(name)
+    for name in names:  # met, and nothing waits any more
+        lanes.offer(a_change(audience=name), AN_ENTRY, now=NOW)
+    lanes.release(lambda _: True)
     activity = {
         names[number]: Activity(
             UploadStage.PENDING, since, 1, Action.ADD, IdentifierType.EMAIL_HASH
@@ -49,10 +50,10 @@ def some_parts(
 
 
 def wait(parts: Parts, number: int, *hashes: str) -> None:
-    lane = parts.delivery.lanes.lane(AudienceKey(f"audience_{number:05}"))
+    audience = AudienceKey(f"audience_{number:05}")
     for each in hashes:
-        change = a_change(identifier=an_email(each), audience=lane.audience)
-        lane.offer(change, AN_ENTRY, now=NOW)
+        change = a_change(identifier=an_email(each), audience=audience)
+        parts.delivery.lanes.offer(change, AN_ENTRY, now=NOW)
 
 
 def test_the_worst_audiences_come_first_refused_then_slow_then_full() -> None:
