@@ -100,14 +100,14 @@ def embedded_kafka() -> Iterator[EmbeddedKafka]:
 
 @pytest.fixture(scope="session")
 def real_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
-    """A real broker for the whole run. Name topics and groups with `unique_name`; leave it running."""
+    """A real broker for the whole run, one for each worker. Name topics and groups with `unique_name`; leave it running."""
     with RealKafka(tmp_path_factory.mktemp("kafka")) as kafka:
         yield kafka
 
 
 @pytest.fixture
 def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
-    """The cluster TEST_KAFKA asks for: embedded (the default, new for each test), or the run's one real broker."""
+    """The cluster TEST_KAFKA asks for: embedded (the default, new for each test), or this worker's one real broker."""
     if kind_under_test() is ClusterKind.REAL:
         broker: RealKafka = request.getfixturevalue("real_kafka")
         yield broker
