@@ -9,6 +9,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 PYTEST := $(BIN)/python -m pytest
 # What needs no program but Python.
 ANYWHERE := "not kafka and not promtool and not prometheus and not chart and not chromium and not long"
+# What a real broker can change; everything else has run in `make test`.
+ON_KAFKA := "(kafka or either_kafka or long) and not promtool and not prometheus and not chart"
+# Workers that start a server of their own each, a broker or a Prometheus.
+SERVER_WORKERS ?= 3
 # Most tests wait for something; more workers than processors are no waste.
 WORKERS ?= 4
 # pytest options that make a run one for `coverage-floors`.
@@ -38,10 +42,10 @@ test: $(VENV)/.dev ## Run every test that needs nothing but Python
 	@$(PYTEST) -n $(WORKERS) -m $(ANYWHERE)
 
 test-kafka: $(VENV)/.dev ## Run the integration tests against a real Apache Kafka (needs Java 17+ and Maven)
-	@TEST_KAFKA=real $(PYTEST) tests/contract tests/scenarios tests/faults tests/memory tests/crash tests/million_calls -m "not promtool and not prometheus and not chart" --timeout 600
+	@TEST_KAFKA=real $(PYTEST) -n $(SERVER_WORKERS) --dist load --maxschedchunk 1 -m $(ON_KAFKA) --timeout 600
 
 test-metrics: $(VENV)/.dev ## Metrics, rules, alerts and dashboards against a real Prometheus (Debian package prometheus)
-	@$(PYTEST) -m "promtool or prometheus"
+	@$(PYTEST) -n $(SERVER_WORKERS) --dist load --maxschedchunk 1 -m "promtool or prometheus"
 
 test-chart: $(VENV)/.dev ## Render the Helm chart under Helm 4 and 3, and hold it against schemas and scanners (fetches them once)
 	@$(BIN)/python -m tests.chart.fetch

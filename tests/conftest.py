@@ -5,7 +5,7 @@ import inspect
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 import structlog
@@ -26,6 +26,7 @@ for _forced in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"):
 importlib.import_module("typer.rich_utils")
 
 KAFKA_MARK = "kafka"
+EITHER_KAFKA_MARK = "either_kafka"
 
 # In the gate the same examples each time; HYPOTHESIS_PROFILE=soak looks for new ones, SOAK_TIMES as many, in longer
 # runs of each machine. tests/properties/effort.py scales what a test asks for. No deadline: machines differ.
@@ -57,14 +58,31 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a real Kafka unless TEST_KAFKA asks for one: nobody starts a broker by accident."""
+@pytest.hookimpl(wrapper=True)  # before -m is looked at, and after the order was drawn
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """Mark what runs on either Kafka, so that `-m either_kafka` repeats no test to which the broker is nothing.
+
+    Leave out what needs a real one unless TEST_KAFKA asks for it: nobody starts a broker by accident. Where it does,
+    the longest come first: begun last, one of them alone would keep the other workers waiting.
+    """
+    for item in items:
+        if "kafka_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(EITHER_KAFKA_MARK)
+    if kind_under_test() is ClusterKind.EMBEDDED:
+        left_out = [item for item in items if item.get_closest_marker(KAFKA_MARK) is not None]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
+    yield
     if kind_under_test() is ClusterKind.REAL:
-        return
-    left_out = [item for item in items if item.get_closest_marker(KAFKA_MARK) is not None]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items.sort(key=_minutes_allowed, reverse=True)
+
+
+def _minutes_allowed(item: pytest.Item) -> int:
+    limit = item.get_closest_marker("timeout")
+    return int(limit.args[0]) // 60 if limit is not None and limit.args else 0
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -82,14 +100,14 @@ def embedded_kafka() -> Iterator[EmbeddedKafka]:
 
 @pytest.fixture(scope="session")
 def real_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
-    """A real broker for the whole run. Name topics and groups with `unique_name`; leave it running."""
+    """A real broker for the whole run, one for each worker. Name topics and groups with `unique_name`; leave it running."""
     with RealKafka(tmp_path_factory.mktemp("kafka")) as kafka:
         yield kafka
 
 
 @pytest.fixture
 def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
-    """The cluster TEST_KAFKA asks for: embedded (the default, new for each test), or the run's one real broker."""
+    """The cluster TEST_KAFKA asks for: embedded (the default, new for each test), or this worker's one real broker."""
     if kind_under_test() is ClusterKind.REAL:
         broker: RealKafka = request.getfixturevalue("real_kafka")
         yield broker

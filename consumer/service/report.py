@@ -192,11 +192,8 @@ class Report:
         obstacles = [*parts.exchange.obstacles, *(parts.direct.obstacles if parts.direct else ())]
         holds = [_uncalled(obstacle) for obstacle in obstacles]
         holds += self._privacy_held()
-        if waiting := len(parts.pipeline.parking):
-            verb = "waits" if waiting == 1 else "wait"
-            what = f"{count(waiting, 'partition')} {verb} for a schema"
-            why = self._registry() or "it has come; their records take their turn as memory allows"
-            holds.append(Hold(what, why, cause=Cause.SCHEMA_AWAITED))
+        if (schema := self._schema_held()) is not None:
+            holds.append(schema)
         if (unconfirmed := self._unconfirmed_held()) is not None:
             holds.append(unconfirmed)
         if parts.dead_letters.last_error is not None:
@@ -235,6 +232,15 @@ class Report:
         why = f"{held.reason}; next try in {duration(held.next_try_seconds)}"
         what, cause = "privacy requests are held back", Cause.PRIVACY_HELD
         return [Hold(what, why, held.held_seconds, cause=cause)]
+
+    def _schema_held(self) -> Hold | None:
+        waiting, why = len(self._parts.pipeline.parking), self._registry()
+        # Once it has come, what was put aside for it takes its turn, as any backlog does: nobody need see to the registry.
+        if not (waiting and why):
+            return None
+        verb = "waits" if waiting == 1 else "wait"
+        what = f"{count(waiting, 'partition')} {verb} for a schema"
+        return Hold(what, why, cause=Cause.SCHEMA_AWAITED)
 
     def _registry(self) -> str:
         """What is waited for from the schema registry, and why; empty when nothing is."""

@@ -18,7 +18,7 @@ PARTITIONS = 6
 # Of MEMORY_BESIDE_BUDGET_MB, without a full guard, events of a megabyte or large fetches: less hides behind it.
 FEW_MEMBERS = 1_000
 BESIDE_WITHOUT_EXTREMES_MB = 112
-DEADLINE_SECONDS = 240
+DEADLINE_SECONDS = 480
 
 BACKLOGS = {
     "a million small events": (Backlog(records=1_000_000, change_every=8), 128),

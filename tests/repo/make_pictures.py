@@ -25,7 +25,7 @@ CHROMIUM_FLAGS = [
     "--no-first-run",
     "--hide-scrollbars",
     "--force-device-scale-factor=2",
-    "--window-size=1000,900",
+    "--window-size=1280,900",
 ]
 
 

@@ -166,3 +166,27 @@ def test_uploads_that_wait_for_kafka_to_confirm_our_partitions_are_told() -> Non
         "Kafka has not confirmed that the records in them are still ours",
         cause=Cause.UPLOADS_UNCONFIRMED,
     )
+
+
+def schema_held(awaited: str) -> Hold | None:
+    """With records of two partitions put aside; `awaited` is what the registry has not given yet."""
+    parts = SimpleNamespace(
+        pipeline=SimpleNamespace(parking=range(2)), schemas=SimpleNamespace(waiting=awaited)
+    )
+    report = Report(
+        cast("Parts", parts),
+        load_settings(COMPLETE),
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        now=At(),
+    )
+    return report._schema_held()
+
+
+def test_partitions_whose_schema_has_not_come_are_told() -> None:
+    assert schema_held("schema id 7: 503") == Hold(
+        "2 partitions wait for a schema", "schema id 7: 503", cause=Cause.SCHEMA_AWAITED
+    )
+
+
+def test_nobody_is_sent_to_the_registry_for_records_whose_schema_has_come() -> None:
+    assert schema_held("") is None
