@@ -30,7 +30,7 @@ SOAK_SECONDS ?= 60
 SOAK_KAFKA ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka test-metrics test-chart test-pages test-cluster mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench bench-peers lock dashboards sbom image pictures clean
+.PHONY: help demo test test-kafka test-metrics test-chart test-pages test-cluster mutants fuzz soak soak-properties soak-crashes coverage coverage-floors lint format bench bench-guard bench-peers lock dashboards sbom image pictures clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -68,7 +68,7 @@ fuzz: $(VENV)/.fuzz ## Give the decoder hostile bytes: by a grammar, then led by
 	@$(BIN)/python -m tests.fuzz.guided --inputs $(FUZZ_INPUTS) --seed $(SEED)
 
 soak: FUZZ_INPUTS = 1000000
-soak: soak-properties fuzz soak-crashes ## Look for new failures: long state machines, two million fuzz inputs, then crashes (SEED, SOAK_SEEDS, SOAK_SECONDS, SOAK_KAFKA)
+soak: soak-properties fuzz soak-crashes bench-guard ## Look for new failures: long state machines, two million fuzz inputs, crashes, lost speed (SEED, SOAK_SEEDS, SOAK_SECONDS, SOAK_KAFKA)
 
 soak-properties: $(VENV)/.dev
 	@echo "Seed $(SEED): SEED=$(SEED) make soak does the same again."
@@ -96,6 +96,9 @@ format: $(VENV)/.dev ## Put the code into its format
 
 bench: $(VENV)/.dev ## Measure the whole service against decoding alone, in one table (BENCH: its options, see BENCH=--help)
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-guard: $(VENV)/.dev ## Measure again, and fail when a row has lost more than 15 % against the committed result
+	@$(BIN)/python -m tests.benchmarks --only b,b-mixed,c,d,e,e-collector --compare
 
 bench-peers: $(VENV)/.dev ## The same work by other programs and frameworks, and what a kill does to each (needs Java 17+ and Maven)
 	@$(BIN)/python -m tests.benchmarks.peers $(BENCH)

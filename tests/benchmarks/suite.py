@@ -32,7 +32,7 @@ class Plan:
     paced_seconds: float
 
 
-FULL = Plan(events=400_000, conversions=40_000, collector_calls=15_000, runs=3, paced_seconds=15)
+FULL = Plan(events=300_000, conversions=40_000, collector_calls=15_000, runs=3, paced_seconds=15)
 QUICK = Plan(events=30_000, conversions=8_000, collector_calls=3_000, runs=1, paced_seconds=6)
 
 
