@@ -173,6 +173,7 @@ class CoreWorld:
             if is_redriven:
                 self.log.append_again(partition, self.log.at(partition, offset))
         self.process.refuse(upload)
+        self._see_what_was_forgotten()  # what it had taken before is remembered, as far as there is room
 
     def _see_what_was_forgotten(self) -> None:
         busy = {member_of(pending.change) for pending in self.process.changes()}

@@ -191,3 +191,23 @@ class CoreAgainstThePromise(RuleBasedStateMachine):
 
 TestCoreAgainstThePromise = CoreAgainstThePromise.TestCase
 TestCoreAgainstThePromise.settings = effort(examples=300, steps=40)
+
+
+def test_what_a_refused_upload_had_done_may_be_forgotten_for_lack_of_room() -> None:
+    world = CoreWorld(DeliveryAck.STORED, room=1)
+    try:
+        ana = Said(ANYWHERE, Action.ADD, 3600, AUDIENCES[0], has_phone=True)
+        world.log.append_event(PARTITIONS[1], ana)
+        world.log.append_event(PARTITIONS[0], replace(ana, action=Action.REMOVE, at=7200))
+        ben = Said(KEYED, Action.ADD, 3600, AUDIENCES[0], is_withheld=True)
+        world.log.append_event(PARTITIONS[0], ben)
+        world.read(PARTITIONS[0], 2)
+        world.process.flush()
+        world.take_files(world.process.uploads[0], 1)
+        world.refuse(world.process.uploads[0], is_redriven=False)
+
+        world.ends_well(
+            in_order=hashes_of(IN_ORDER)
+        )  # the older ADD comes now, and nobody knows better
+    finally:
+        world.close()
