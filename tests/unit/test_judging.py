@@ -1,3 +1,5 @@
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +10,7 @@ from consumer.record import KafkaRecord
 from consumer.segment.event_decoder import EventDecoder, SchemaNeeded
 from consumer.segment.framing import RegistryId
 from tests.builders import a_record
-from tests.segment_events import a_policy
+from tests.segment_events import a_plain_call, a_policy, an_identify
 from tests.unit.delivery.parts import PARTITIONS
 
 
@@ -50,6 +52,13 @@ def nobody(_: PartitionId) -> bool:
 
 
 FIRST, SECOND = PARTITIONS
+VALUES = [
+    json.dumps(an_identify(email="ana@example.com")).encode(),
+    json.dumps(an_identify(email="ben@example.com", value=False)).encode(),
+    json.dumps(a_plain_call("page")).encode(),
+    b"not an event",
+    b"",
+]
 
 
 def test_records_behind_one_that_needs_a_schema_are_not_looked_at_but_other_partitions_are() -> (
@@ -81,6 +90,17 @@ def test_a_record_whose_partition_left_is_not_looked_at() -> None:
 
     assert a_judge(decoder).judge(entry) is None
     assert decoder.asked == []
+
+
+@given(st.lists(st.sampled_from(VALUES), max_size=10))
+def test_records_judged_together_ask_for_what_they_ask_for_one_by_one(values: list[bytes]) -> None:
+    ledger = OffsetLedger()
+    ledger.assign(PARTITIONS, 1)
+    records = [a_record(offset, value=value) for offset, value in enumerate(values)]
+    entries = [entry for each in records if (entry := ledger.deliver(each, now=0.0)) is not None]
+    judge = a_judge(EventDecoder(event_format=EventFormat.JSON))
+
+    assert judge.judge_together(entries, nobody) == [judge.judge(entry) for entry in entries]
 
 
 @given(st.lists(st.integers(1, 2 * TOGETHER_BYTES), max_size=50))
