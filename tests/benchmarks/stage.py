@@ -14,7 +14,7 @@ from tests.benchmarks.filling import fill
 from tests.benchmarks.stand_ins import StandIns
 from tests.kafka_cluster import ClusterKind
 from tests.kafka_cluster.topics import unique_name
-from tests.scenarios.process import LOOPBACK
+from tests.ports import LOOPBACK
 
 PARTITIONS = 12
 # The embedded cluster takes about a session for a rebalance, and a busy machine must not lose members.

@@ -24,9 +24,10 @@ from consumer.sandbox.segment_encoders import as_json
 from consumer.sandbox.segment_feed import FeedOptions, segment_feed
 from tests.chart import tools
 from tests.chart.paths import CHART, ROOT
-from tests.chart.pod_process import LOOPBACK, PodProcess, pod_process
+from tests.chart.pod_process import PodProcess, pod_process
 from tests.chart.rendering import NEWEST, Object, objects_in, run_helm, the
 from tests.kafka_cluster.topics import produce
+from tests.ports import LOOPBACK
 from tests.scenarios.process import eventually
 
 KAFKA_OF_THE_README = "kafka:9092"

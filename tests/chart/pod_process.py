@@ -18,9 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chart.rendering import Object, containers
-from tests.kafka_cluster.real_kafka import free_ports
+from tests.ports import LOOPBACK, free_ports
 
-LOOPBACK = "127.0.0.1"
 TMP = "/tmp"  # where the chart mounts it
 PROGRAM = (sys.executable, "-m", "consumer")
 """What the image's ENTRYPOINT is."""

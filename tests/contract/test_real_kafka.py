@@ -1,12 +1,15 @@
 """A real Apache Kafka, as tests start it; runs with TEST_KAFKA=real only (make test-kafka)."""
 
+import socket
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from tests.kafka_cluster import real_kafka as real_kafka_module
 from tests.kafka_cluster.real_kafka import KAFKA_VERSION, RealKafka
 from tests.kafka_cluster.topics import committed, consume_all, end_offsets, produce, unique_name
+from tests.ports import LOOPBACK, free_ports
 
 pytestmark = pytest.mark.kafka
 
@@ -164,3 +167,24 @@ def test_a_second_listener_can_ask_for_a_password(tmp_path: Path) -> None:
 def test_a_broker_that_cannot_start_shows_why(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(RuntimeError, match=value):
         RealKafka(tmp_path, properties={name: value})
+
+
+@pytest.mark.parametrize("listener", [0, 1])
+def test_a_port_somebody_takes_meanwhile_is_given_up_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listener: int
+) -> None:
+    chosen: list[list[int]] = []
+
+    with socket.create_server((LOOPBACK, 0)) as somebody:
+
+        def ports(count: int) -> list[int]:
+            chosen.append(free_ports(count))
+            if len(chosen) == 1:
+                chosen[0][listener] = somebody.getsockname()[1]
+            return chosen[-1]
+
+        monkeypatch.setattr(real_kafka_module, "free_ports", ports)
+        with RealKafka(tmp_path) as kafka:
+            assert kafka.bootstrap_servers.endswith(f":{chosen[-1][0]}")
+
+    assert len(chosen) == 2

@@ -3,12 +3,10 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +18,7 @@ from confluent_kafka.cimpl import NewTopic
 from tests.kafka_cluster import ClusterKind
 from tests.kafka_cluster.group_tool import GroupPartition, group_partitions
 from tests.kafka_cluster.maven import fetched_jars
+from tests.ports import LOOPBACK, free_ports
 
 KAFKA_VERSION = "4.3.1"
 # Kafka's own tools are not among the broker's dependencies, nor is the bridge between its two logging libraries.
@@ -30,7 +29,6 @@ ARTIFACTS = (
 )
 PLAINTEXT = "PLAINTEXT"
 CONTROLLER = "CONTROLLER"
-LOOPBACK = "127.0.0.1"
 START_TRIES = 3
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -112,13 +110,14 @@ class RealKafka:
         for name, level in (("broker", "INFO"), ("tool", "WARN")):
             (directory / f"{name}-log4j2.properties").write_text(LOG4J.replace("{level}", level))
         for attempt in range(1, START_TRIES + 1):
+            self.log_file.unlink(missing_ok=True)
             self._format()
             try:
                 self.start()
                 break
             except RuntimeError:
                 # Somebody else may have taken one of the free ports meanwhile.
-                if attempt == START_TRIES or "Address already in use" not in self._log_tail():
+                if attempt == START_TRIES or "Address already in use" not in self._log():
                     raise
 
     @property
@@ -185,7 +184,7 @@ class RealKafka:
             else:
                 return
             self.stop()
-            message = f"Kafka did not start; {self.log_file} ends with:\n{self._log_tail()}"
+            message = f"Kafka did not start; {self.log_file} has:\n{self._what_went_wrong()}"
             raise RuntimeError(message)
 
     def stop(self) -> None:
@@ -278,15 +277,11 @@ class RealKafka:
         options = (*JAVA_OPTIONS, f"-Xmx{heap}", f"-Dlog4j2.configurationFile={logging}")
         return ["java", *options, "-cp", f"{self._jars}/*", main_class, *arguments]
 
-    def _log_tail(self) -> str:
-        lines = self.log_file.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-SHOWN_LINES:])
+    def _log(self) -> str:
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-
-def free_ports(count: int) -> list[int]:
-    """Return different ports that nobody listens on at this moment."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
+    def _what_went_wrong(self) -> str:
+        """Its errors and its last lines: a broker that cannot start says so long before it has shut down."""
+        lines = self._log().splitlines()
+        wrong = [line for line in lines if " ERROR " in line or line.startswith("Caused by:")]
+        return "\n".join(wrong[:SHOWN_LINES] + lines[-SHOWN_LINES:])

@@ -15,12 +15,11 @@ from typing import Any, Self
 from tests.kafka_cluster.maven import unpacked_archive
 from tests.kafka_cluster.real_kafka import (
     JAVA_OPTIONS,
-    LOOPBACK,
     START_SECONDS,
     STOP_SECONDS,
     WHILE_STDIN_IS_OPEN,
-    free_ports,
 )
+from tests.ports import LOOPBACK, free_ports
 
 # The newest that runs on Java 17; 3.x needs 21. Version 7 of Confluent's API, which has no GUIDs yet.
 VERSION = "2.6.13.Final"

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from tests.chart.paths import ROOT
-from tests.kafka_cluster.real_kafka import free_ports
-from tests.scenarios.process import LOOPBACK, eventually
+from tests.ports import LOOPBACK, free_ports
+from tests.scenarios.process import eventually
 
 START_SECONDS = 30
 ANSWER_SECONDS = 10

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.monitoring.rules import JOB, Rendered
-from tests.scenarios.process import LOOPBACK, eventually
+from tests.ports import LOOPBACK, free_ports
+from tests.scenarios.process import eventually
 
 SCRAPE_SECONDS = 1
 START_SECONDS = 30
@@ -102,7 +102,7 @@ def prometheus(
     rules.write(directory / "rules.yml")
     configuration = _configuration(target_port) | _alerting(alertmanager_url)
     (directory / "prometheus.yml").write_text(json.dumps(configuration))
-    port = _free_port()
+    (port,) = free_ports(1)
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -156,9 +156,3 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -
             time.sleep(0.1)
         else:
             return
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -16,8 +16,8 @@ import orjson
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.telemetry.metrics import PREFIX
+from tests.ports import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 START_SECONDS = 30
 REQUEST_SECONDS = 5
 LOOK_AGAIN_SECONDS = 0.05

@@ -29,7 +29,8 @@ from tests.kafka_cluster.topics import (
     produce,
     unique_name,
 )
-from tests.scenarios.process import LOOPBACK, eventually
+from tests.ports import LOOPBACK
+from tests.scenarios.process import eventually
 
 CONSENT_CATEGORY = "Advertising"
 # A killed member holds on to its partitions until its session ends; the embedded cluster's sessions are as short.

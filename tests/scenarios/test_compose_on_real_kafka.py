@@ -18,8 +18,9 @@ import yaml
 
 from tests.chart.paths import ROOT
 from tests.chart.pod_process import PodProcess
-from tests.kafka_cluster.real_kafka import CONTROLLER, PLAINTEXT, RealKafka, free_ports
-from tests.scenarios.process import LOOPBACK, eventually
+from tests.kafka_cluster.real_kafka import CONTROLLER, PLAINTEXT, RealKafka
+from tests.ports import LOOPBACK, free_ports
+from tests.scenarios.process import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 

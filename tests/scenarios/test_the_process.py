@@ -18,7 +18,8 @@ from consumer.sandbox.segment_feed import Disorder, FeedOptions, segment_feed
 from consumer.sandbox.segment_intents import FeedItem
 from tests.kafka_cluster import KafkaCluster
 from tests.kafka_cluster.embedded import EmbeddedCluster
-from tests.scenarios.process import LOOPBACK, ServiceProcess, Start, eventually, service_processes
+from tests.ports import LOOPBACK
+from tests.scenarios.process import ServiceProcess, Start, eventually, service_processes
 from tests.scenarios.surroundings import Surroundings, surroundings
 
 REQUIRED = {
