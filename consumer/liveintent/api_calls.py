@@ -62,7 +62,7 @@ class UploadCalls(Protocol):
         ...
 
     async def store(
-        self, url: SignedUrl, content: Content, *, rows: int
+        self, audience: AudienceId, url: SignedUrl, content: Content, *, rows: int
     ) -> Outcome[None] | Withdrawn:
         """One attempt to put the file that `content` gives at that moment, of about so many rows."""
         ...

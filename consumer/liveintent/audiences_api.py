@@ -70,7 +70,9 @@ class AudiencesApi:
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.search_audiences_v2(token, account.account_id, search)
 
-        return await self._exchange.decide(Operation.SEARCH_V2, send, read_audience_cursor_page)
+        return await self._exchange.decide(
+            Operation.SEARCH_V2, send, read_audience_cursor_page, caller=name or ""
+        )
 
     async def search_v1(
         self, account: Account, *, name: str | None, page: int
@@ -81,7 +83,9 @@ class AudiencesApi:
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.search_audiences(token, account.account_id, search)
 
-        return await self._exchange.decide(Operation.SEARCH_V1, send, read_audience_page)
+        return await self._exchange.decide(
+            Operation.SEARCH_V1, send, read_audience_page, caller=name or ""
+        )
 
     async def list_audiences(self, *, page: int) -> Decided[OffsetPage[AudienceRow]]:
         """One page of every audience the token may see."""
@@ -104,7 +108,7 @@ class AudiencesApi:
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.create_audience(token, audience)
 
-        return await self._exchange.decide(Operation.CREATE, send, read_audience)
+        return await self._exchange.decide(Operation.CREATE, send, read_audience, caller=name)
 
     async def get(self, audience: AudienceId) -> Decided[AudienceRow]:
         """The audience as it is now."""
@@ -112,7 +116,9 @@ class AudiencesApi:
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.get_audience(token, audience)
 
-        return await self._exchange.decide(Operation.READ, send, read_audience)
+        return await self._exchange.decide(
+            Operation.READ, send, read_audience, caller=str(audience)
+        )
 
     async def activate(self, audience: AudienceId) -> Decided[AudienceRow]:
         """Brings an archived audience back."""
@@ -128,7 +134,9 @@ class AudiencesApi:
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.get_counts(token, audience)
 
-        return await self._exchange.decide(Operation.COUNTS, send, read_counts)
+        return await self._exchange.decide(
+            Operation.COUNTS, send, read_counts, caller=str(audience)
+        )
 
     async def mint(self, audience: AudienceId, upload: UploadRequest) -> Decided[SignedUrl]:
         """A URL for one file. The date of the success is the moment, by LiveIntent's clock."""
@@ -136,10 +144,12 @@ class AudiencesApi:
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.create_signed_url(token, audience, upload)
 
-        return await self._exchange.decide(Operation.MINT, send, read_signed_url)
+        return await self._exchange.decide(
+            Operation.MINT, send, read_signed_url, caller=str(audience)
+        )
 
     async def store(
-        self, url: SignedUrl, content: Content, *, rows: int
+        self, audience: AudienceId, url: SignedUrl, content: Content, *, rows: int
     ) -> Outcome[None] | Withdrawn:
         """One attempt to put a file of at most `rows` rows.
 
@@ -151,7 +161,9 @@ class AudiencesApi:
             file = await content()
             return None if file is None else await self._client.put_file(url.url, file)
 
-        return await self._exchange.attempt(Operation.STORE, send, _nothing, line=line)
+        return await self._exchange.attempt(
+            Operation.STORE, send, _nothing, caller=str(audience), line=line
+        )
 
     async def uploads_since(
         self, audience: AudienceId, since: datetime, *, line: Line = Line.ORDINARY
@@ -175,7 +187,9 @@ class AudiencesApi:
         async def send(token: str) -> Answer | TransportFailure:
             return await self._client.update_audience(token, audience, {"status": status})
 
-        return await self._exchange.decide(Operation.UPDATE, send, read_audience)
+        return await self._exchange.decide(
+            Operation.UPDATE, send, read_audience, caller=str(audience)
+        )
 
     async def _uploads_page(
         self, audience: AudienceId, page: int, line: Line
@@ -185,7 +199,9 @@ class AudiencesApi:
                 token, audience, page=page, page_size=self._page_size
             )
 
-        return await self._exchange.decide(Operation.UPLOADS, send, read_upload_page, line=line)
+        return await self._exchange.decide(
+            Operation.UPLOADS, send, read_upload_page, caller=str(audience), line=line
+        )
 
 
 def _matches(account: Account, name: str | None) -> dict[str, object]:

@@ -18,14 +18,19 @@ class CircuitState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one call. `generation` tells results from before the last opening."""
+    """Leave to make one call for `caller`. `generation` tells results from before the last opening."""
 
     generation: int
     is_probe: bool
+    caller: str
 
 
 class Circuit:
-    """Closed, open after consecutive failures, then one probe after each of ever longer waits."""
+    """Closed, open after consecutive failures, then one probe after each of ever longer waits.
+
+    They may all be those of one caller whose calls alone fail. So until as many different callers have failed as it takes
+    failures to open, a caller that has not failed since the host last answered need not wait: it probes at once.
+    """
 
     def __init__(
         self, *, failures_to_open: int = 5, schedule: RetrySchedule = CIRCUIT_SCHEDULE
@@ -33,6 +38,7 @@ class Circuit:
         self._failures_to_open = failures_to_open
         self._schedule = schedule
         self._failures = 0
+        self._failing: set[str] = set()
         self._openings = 0
         self._generation = 0
         self._opened_at: float | None = None
@@ -56,25 +62,33 @@ class Circuit:
         """When the next probe may go, while open."""
         return self._retry_at
 
-    def ask(self, now: float) -> Permit | None:
+    @property
+    def is_certain(self) -> bool:
+        """Whether so many different callers have failed that it must be the host, not what one of them asks for."""
+        return len(self._failing) >= self._failures_to_open
+
+    def ask(self, now: float, caller: str = "") -> Permit | None:
         """Leave for one call, or None: not now. Every permit must be answered, failed or returned."""
         if self._opened_at is None:
-            return Permit(self._generation, is_probe=False)
-        if self._probing or now < self._retry_at:
+            return Permit(self._generation, is_probe=False, caller=caller)
+        may_differ = caller not in self._failing and not self.is_certain
+        if self._probing or (now < self._retry_at and not may_differ):
             return None
         self._probing = True
-        return Permit(self._generation, is_probe=True)
+        return Permit(self._generation, is_probe=True, caller=caller)
 
     def answered(self) -> bool:
         """The host answered one of our calls: all is well. True when this closed the circuit."""
         closed = self._opened_at is not None
         self._failures = self._openings = 0
+        self._failing.clear()
         self._opened_at = None
         self._probing = False
         return closed
 
     def failed(self, permit: Permit, *, now: float, jitter: float) -> bool:
         """A call failed. True when this opened the circuit, which says so once per outage."""
+        self._failing.add(permit.caller)
         if permit.generation != self._generation:
             return False  # a call from before the last opening says nothing new
         self._failures += 1

@@ -77,13 +77,17 @@ class Blocked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How calls to a host fare. `blocked` is None when they go through. Durations are as of now."""
+    """How calls to a host fare. `blocked` is None when they go through. Durations are as of now.
+
+    `is_certain` is false while the few audiences whose calls failed may be the only ones.
+    """
 
     blocked: Blocked | None = None
     host: Host | None = None
     blocked_seconds: float = 0.0
     next_try_seconds: float = 0.0
     last_error: str = ""
+    is_certain: bool = True
 
 
 class Exchange:
@@ -150,7 +154,14 @@ class Exchange:
         found += [(Blocked.CIRCUIT_OPEN, host, gate.held) for host, gate in self._gates.items()]
         found += [(Blocked.ASKED_TO_WAIT, host, each.held) for host, each in self._pacing.items()]
         return tuple(
-            Health(blocked, host, held.held_seconds, held.next_try_seconds, held.reason)
+            Health(
+                blocked,
+                host,
+                held.held_seconds,
+                held.next_try_seconds,
+                held.reason,
+                held.is_certain,
+            )
             for blocked, host, held in found
             if held is not None
         )
@@ -177,15 +188,16 @@ class Exchange:
         send: Send,
         read: Callable[[Any], T],
         *,
+        caller: str = "",
         line: Line = Line.EXPRESS,
     ) -> Decided[T]:
         """Call until the answer is one that repeating cannot change; waits for ever on an outage.
 
-        `read` turns the answer's JSON into a value; UnexpectedShape from it counts as a failure of LiveIntent.
+        `caller` is the audience it is about, if any: what fails for one alone holds back no other. `read` turns the answer's JSON into a value; UnexpectedShape from it counts as a failure of LiveIntent.
         Safe to cancel, but a cancelled create may have happened.
         """
         for attempt in itertools.count():
-            outcome = await self.attempt(operation, send, read, line=line)
+            outcome = await self.attempt(operation, send, read, caller=caller, line=line)
             if isinstance(outcome, RetryLater):
                 await self.put_off(operation, outcome, attempt=attempt)
             elif not isinstance(outcome, Unauthorised):  # the gate makes the next attempt wait
@@ -198,6 +210,7 @@ class Exchange:
         send: Send,
         read: Callable[[Any], T],
         *,
+        caller: str = "",
         line: Line = Line.EXPRESS,
     ) -> Outcome[T] | Withdrawn:
         """One exchange, once it is its turn in `line` and LiveIntent is well as far as we know."""
@@ -205,7 +218,7 @@ class Exchange:
         async with (
             pacing.slot(line),
             self._authorised(operation) as authorised,
-            self._gates[operation.host].passage() as passage,
+            self._gates[operation.host].passage(caller) as passage,
         ):
             token = await self._token.value() if operation.host.wants_token else ""
             if token is None:

@@ -11,7 +11,7 @@ from consumer.liveintent.api_calls import Content
 from consumer.liveintent.audience_directory import Absent, AudienceRefused
 from consumer.liveintent.exchange import Withdrawn
 from consumer.liveintent.hash_file import hash_file
-from consumer.liveintent.shapes import SignedUrl, UploadRequest
+from consumer.liveintent.shapes import AudienceId, SignedUrl, UploadRequest
 from consumer.liveintent.upload_outcome import (
     NotFound,
     Operation,
@@ -156,7 +156,7 @@ class FileStoring:
             trail.puts.append(Put(self._tools.clock.now(), rows))
             return await self._packed(file)
 
-        outcome = await self._send(url, content)
+        outcome = await self._send(trail.audience, url, content)
         match outcome:
             case Success():
                 trail.is_confirmed = True
@@ -189,10 +189,13 @@ class FileStoring:
         # Off the loop: a large file takes a second. Whoever interrupts the attempt meanwhile breaks it off.
         return await asyncio.to_thread(spelling.packed, file)
 
-    async def _send(self, url: SignedUrl, content: Content) -> Outcome[None] | Withdrawn:
+    async def _send(
+        self, audience: AudienceId, url: SignedUrl, content: Content
+    ) -> Outcome[None] | Withdrawn:
         self._made = self._interrupted = False
         rows = len(self._file.rows())
-        self._sending = asyncio.ensure_future(self._tools.api.store(url, content, rows=rows))
+        store = self._tools.api.store(audience, url, content, rows=rows)
+        self._sending = asyncio.ensure_future(store)
         try:
             return await self._sending
         except asyncio.CancelledError:

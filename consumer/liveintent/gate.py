@@ -13,11 +13,15 @@ LOOK_AGAIN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Calls are held back: for how long already, when the next one goes, and why."""
+    """Calls are held back: for how long already, when the next one goes, and why.
+
+    `is_certain` is false while it may be about the few callers that failed only; others get their one call then.
+    """
 
     held_seconds: float
     next_try_seconds: float
     reason: str
+    is_certain: bool = True
 
 
 async def _nothing_changed() -> bool:
@@ -72,12 +76,13 @@ class Gate:
             held_seconds=now - self._circuit.opened_at,
             next_try_seconds=max(0.0, self._circuit.retry_at - now),
             reason=self._reason,
+            is_certain=self._circuit.is_certain,
         )
 
     @asynccontextmanager
-    async def passage(self) -> AsyncIterator[Passage]:
-        """Leave for one call, waited for as long as it takes. Safe to cancel."""
-        while (permit := self._circuit.ask(self._clock.now())) is None:
+    async def passage(self, caller: str = "") -> AsyncIterator[Passage]:
+        """Leave for one call of this caller, waited for as long as it takes. Safe to cancel."""
+        while (permit := self._circuit.ask(self._clock.now(), caller)) is None:
             await self._clock.sleep(self._pause_seconds())
             if await self._changed():
                 self._circuit.probe_now(self._clock.now())

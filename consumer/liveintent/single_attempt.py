@@ -27,10 +27,11 @@ class SingleAttempts(Exchange):
         send: Send,
         read: Callable[[Any], T],
         *,
+        caller: str = "",
         line: Line = Line.EXPRESS,
     ) -> Decided[T]:
         """Call once. Raises Undecided where the service would try again."""
-        outcome = await self.attempt(operation, send, read, line=line)
+        outcome = await self.attempt(operation, send, read, caller=caller, line=line)
         if isinstance(outcome, RetryLater | Unauthorised):
             raise Undecided(outcome)
         return outcome

@@ -165,9 +165,12 @@ async def assemble(
     budget = MemoryBudget(high_bytes=budget_bytes, low_bytes=int(budget_bytes * _LOW_MARK))
 
     def liveintent_blocked() -> str | None:
-        # Only a call under way finds out that LiveIntent is back. With none, reading on brings the next.
-        blocked = liveintent.exchange.health.blocked
-        return blocked.value if blocked is not None and delivery.busy else None
+        # Only a call under way finds out that LiveIntent is back. With none, reading on brings the next; as it does
+        # when a few audiences fail, and no other has tried.
+        health = liveintent.exchange.health
+        if health.blocked is None or not health.is_certain or not delivery.busy:
+            return None
+        return health.blocked.value
 
     pipeline = Pipeline(
         decoder=await asyncio.to_thread(

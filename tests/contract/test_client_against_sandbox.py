@@ -63,7 +63,7 @@ async def test_every_operation_speaks_the_contract() -> None:
         minted = await rig.api.mint(audience, UPLOAD)
         assert isinstance(minted, Success)
         assert minted.date is not None
-        stored = await rig.api.store(minted.value, _a_file, rows=1)
+        stored = await rig.api.store(audience, minted.value, _a_file, rows=1)
         assert isinstance(stored, Success)
         uploads = await rig.api.uploads_since(audience, minted.date.replace(year=2000))
         assert isinstance(uploads, Success)

@@ -370,7 +370,7 @@ class Line:
         return Success(url, date)
 
     async def store(
-        self, url: SignedUrl, content: Content, *, rows: int
+        self, audience: AudienceId, url: SignedUrl, content: Content, *, rows: int
     ) -> Outcome[None] | Withdrawn:
         await self._pause()
         fault = self.store_faults.popleft() if self.store_faults else ""

@@ -122,6 +122,26 @@ async def test_one_audience_that_does_badly_does_not_delay_another(
         assert world.members()[LAPSED] == rows_of([f"p{n}@example.com" for n in range(1, 4)])
 
 
+async def test_one_audience_that_fails_while_nothing_else_goes_on_delays_no_other_that_comes_later(
+    kafka_cluster: KafkaCluster,
+) -> None:
+    async with running_service(kafka_cluster, partitions=2, DRAIN_SECONDS="1") as (world, service):
+        world.liveintent.faults.add(
+            Fault(operation="mint", kind=FaultKind.STATUS, status=503, audience=VIP)
+        )
+        await world.produce([enters(email) for email in FEW], partition=0)
+        await eventually(
+            lambda: world.liveintent.requests["mint", 503] >= 8, why="it fails on and on"
+        )
+        held_back = (await service.scrape()).value("circuit_open", host="api")
+
+        await world.produce([enters(email, LAPSED) for email in FEW], partition=1)
+        await eventually(lambda: service.books.delivered == len(FEW), why="the other is delivered")
+
+        assert held_back == 1
+        assert world.members()[LAPSED] == rows_of(FEW)
+
+
 async def test_a_refused_audience_does_not_delay_another(kafka_cluster: KafkaCluster) -> None:
     async with running_service(kafka_cluster, partitions=2) as (world, service):
         world.liveintent.add_audience(VIP, status="Deleted")

@@ -163,7 +163,7 @@ class FakeLiveIntent:
         return Success(SignedUrl(url), self.time.utc_now)
 
     async def store(
-        self, url: SignedUrl, content: Content, *, rows: int
+        self, audience: AudienceId, url: SignedUrl, content: Content, *, rows: int
     ) -> Outcome[None] | Withdrawn:
         self.calls["store"] += 1
         script = self.stores.popleft() if self.stores else None

@@ -14,8 +14,8 @@ def an_open_circuit(now: float = 0.0) -> Circuit:
     return circuit
 
 
-def fail(circuit: Circuit, now: float) -> bool:
-    permit = circuit.ask(now)
+def fail(circuit: Circuit, now: float, caller: str = "") -> bool:
+    permit = circuit.ask(now, caller)
     assert permit is not None
     return circuit.failed(permit, now=now, jitter=0.5)
 
@@ -99,25 +99,61 @@ def test_a_change_on_our_side_lets_a_probe_go_at_once() -> None:
     assert circuit.ask(1.0) is not None
 
 
+def test_a_caller_that_has_not_failed_need_not_wait_for_those_that_have() -> None:
+    circuit = Circuit(failures_to_open=3, schedule=SCHEDULE)
+    for _ in range(3):
+        fail(circuit, 0.0, "bad")
+
+    assert circuit.ask(0.0, "bad") is None
+    assert not circuit.is_certain
+    assert circuit.ask(0.0, "good") is not None
+    assert circuit.ask(0.0, "another") is None  # one at a time
+    assert circuit.answered() is True
+
+
+def test_as_many_failing_callers_as_it_takes_failures_to_open_are_enough_to_know() -> None:
+    circuit = Circuit(failures_to_open=3, schedule=SCHEDULE)
+    for caller in ("one", "one", "one", "two", "three"):
+        assert not circuit.is_certain
+        fail(circuit, 0.0, caller)
+
+    assert circuit.is_certain
+    assert circuit.ask(0.0, "four") is None
+
+
+def test_an_answer_clears_everyone_of_having_failed() -> None:
+    circuit = Circuit(failures_to_open=2, schedule=SCHEDULE)
+    fail(circuit, 0.0, "one")
+    fail(circuit, 0.0, "two")
+    circuit.answered()
+    fail(circuit, 0.0, "three")
+    fail(circuit, 0.0, "three")
+
+    assert not circuit.is_certain
+    assert circuit.ask(0.0, "one") is not None
+
+
 class CircuitMachine(RuleBasedStateMachine):
-    """Whatever happens: never two probes at once, nothing while open, and never stuck."""
+    """Whatever happens: never two probes at once, no caller more while open than it is due, and never stuck."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
         self.circuit = Circuit(failures_to_open=2, schedule=SCHEDULE)
         self.out: list[Permit] = []
+        self.failing: set[str] = set()
 
     @rule(seconds=st.floats(0, 200))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule()
-    def a_call_asks(self) -> None:
-        closed = self.circuit.state is CircuitState.CLOSED
-        permit = self.circuit.ask(self.now)
-        if closed:
-            assert permit is not None
+    @rule(caller=st.sampled_from("abc"))
+    def a_call_asks(self, caller: str) -> None:
+        state, due = self.circuit.state, self.now >= self.circuit.retry_at
+        unheard = caller not in self.failing and len(self.failing) < 2
+        permit = self.circuit.ask(self.now, caller)
+        may_probe = state is CircuitState.OPEN and (due or unheard)
+        assert (permit is not None) == (state is CircuitState.CLOSED or may_probe)
         if permit is not None:
             self.out.append(permit)
 
@@ -127,8 +163,10 @@ class CircuitMachine(RuleBasedStateMachine):
         permit = self.out.pop(index % len(self.out))
         if verdict == "answered":
             self.circuit.answered()
+            self.failing.clear()
         if verdict == "failed":
             self.circuit.failed(permit, now=self.now, jitter=0.5)
+            self.failing.add(permit.caller)
         self.circuit.returned(permit)
 
     @invariant()

@@ -73,8 +73,8 @@ class Bench:
             return UNAUTHORISED
         return self.replies.popleft() if self.replies else OK
 
-    async def decide(self, operation: Operation = Operation.UPLOADS) -> object:
-        return await self.exchange.decide(operation, self.send, lambda body: body)
+    async def decide(self, operation: Operation = Operation.UPLOADS, *, caller: str = "") -> object:
+        return await self.exchange.decide(operation, self.send, lambda body: body, caller=caller)
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"{PREFIX}_{name}", labels)
@@ -134,6 +134,37 @@ async def test_five_failures_in_a_row_hold_back_every_call_to_the_host() -> None
     await bench.time.run_until(120)
     assert (await first, await second) == (Success({}), Success({}))
     assert bench.metric("circuit_open", host="api") == 0
+
+
+async def test_what_fails_for_one_audience_alone_holds_back_no_other() -> None:
+    bench = Bench()
+    bench.replies.extend([BROKEN] * 5)
+    bad = asyncio.create_task(bench.decide(caller="bad"))
+    while bench.exchange.health.blocked is None:
+        await bench.time.run_until(bench.time.seconds + 1)
+    doubtful, asked_at = bench.exchange.health, bench.time.seconds
+
+    assert await bench.time.run(bench.decide(caller="good")) == Success({})
+    assert bench.time.seconds - asked_at < 1
+    assert not doubtful.is_certain
+    assert bench.exchange.health == Health()
+    await bench.time.run_until(bench.time.seconds + 60)
+    assert await bad == Success({})
+
+
+async def test_five_audiences_that_fail_hold_back_all() -> None:
+    bench = Bench()
+    bench.replies.extend([BROKEN] * 5)
+    failing = [asyncio.create_task(bench.decide(caller=f"bad {number}")) for number in range(5)]
+    while bench.exchange.health.blocked is None:
+        await bench.time.run_until(bench.time.seconds + 0.1)
+    known, asked_at = bench.exchange.health, bench.time.seconds
+
+    assert await bench.time.run(bench.decide(caller="good")) == Success({})
+    assert bench.time.seconds - asked_at > 10
+    assert known.is_certain
+    await bench.time.run_until(bench.time.seconds + 60)
+    assert [await task for task in failing] == [Success({})] * 5
 
 
 async def test_while_one_host_fails_the_other_is_served() -> None:

@@ -114,10 +114,10 @@ async def test_a_file_under_way_is_broken_off_when_some_of_its_rows_are_released
     under_way = asyncio.Event()
     store = bench.liveintent.store
 
-    async def slow_store(url, content, *, rows):  # type: ignore[no-untyped-def]
+    async def slow_store(audience, url, content, *, rows):  # type: ignore[no-untyped-def]
         bench.liveintent.store = store  # type: ignore[method-assign]
         if arrived:
-            await store(url, content, rows=rows)
+            await store(audience, url, content, rows=rows)
         else:
             await content()
         under_way.set()
@@ -152,7 +152,7 @@ async def test_a_cancelled_upload_stays_cancelled_also_when_it_was_broken_off() 
     bench = Bench()
     under_way = asyncio.Event()
 
-    async def endless(_url, content, *, rows):  # type: ignore[no-untyped-def]
+    async def endless(_audience, _url, content, *, rows):  # type: ignore[no-untyped-def]
         await content()
         under_way.set()
         await asyncio.Event().wait()
