@@ -1,7 +1,7 @@
 """What things weigh, measured on the program's own objects: `python -m tests.memory.costs` prints the table.
 
-Each measurement has a process of its own, whose resident memory is what counts: it holds what the allocator rounds up and
-leaves unused, too.
+Each measurement has a process of its own, whose own resident memory is what counts: it holds what the allocator rounds up
+and leaves unused, too.
 """
 
 import gc
@@ -24,7 +24,7 @@ from consumer.segment.event_decoder import Decoded, EventDecoder, SchemaNeeded
 from consumer.segment.membership_rules import Origin
 from consumer.segment.record_reading import RecordReading, read_record
 from consumer.segment.schemas import LocalSchemas, default_schemas_directory
-from tests.memory.resident import peak_resident_bytes, resident_bytes
+from tests.memory.resident import own_bytes, peak_own_bytes
 from tests.memory.shapes import LISTED, SHAPES, Shape
 from tests.segment_events import a_policy
 
@@ -79,7 +79,7 @@ def unfinished(shape: Shape) -> Cost:
     ]
     parts = [batch.parts() for batch in batches]
     assert len(files) >= len(parts) == len(batches)
-    return Cost(shape.count, peak_resident_bytes() - before, charged)
+    return Cost(shape.count, peak_own_bytes() - before, charged)
 
 
 def finished(count: int) -> Cost:
@@ -91,7 +91,7 @@ def finished(count: int) -> Cost:
         assert entry is not None
         if number >= 6:  # one for each partition
             ledger.finish(entry, Delivered())
-    return Cost(shape.count, resident_bytes() - before, ledger.pending_bytes)
+    return Cost(shape.count, own_bytes() - before, ledger.pending_bytes)
 
 
 def remembered(shape: Shape) -> Cost:
@@ -103,7 +103,7 @@ def remembered(shape: Shape) -> Cost:
         for change in read(_events(decode, record), record.offset).changes:
             earlier = tuple(f"{change.message_id}-{number}" for number in range(3))
             latest.remember(change, change.identifier.values, (*earlier, change.message_id))
-    return Cost(len(latest), resident_bytes() - before)
+    return Cost(len(latest), own_bytes() - before)
 
 
 def idle_lanes(count: int) -> Cost:
@@ -123,7 +123,7 @@ def idle_lanes(count: int) -> Cost:
         lanes.take(lane, now=0.0)
         lanes.end_flush(lane)
         ledger.finish(entry, Delivered())
-    return Cost(count, resident_bytes() - before)
+    return Cost(count, own_bytes() - before)
 
 
 MEASURES: Mapping[str, Callable[[], Cost]] = {
@@ -171,7 +171,7 @@ def _ledger() -> OffsetLedger:
 
 def _settled_bytes() -> int:
     gc.collect()
-    return resident_bytes()
+    return own_bytes()
 
 
 def _main() -> None:

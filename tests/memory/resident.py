@@ -17,6 +17,18 @@ def peak_resident_bytes(pid: int | None = None) -> int:
     return _from_proc(pid, "VmHWM") or _from_ps(pid)
 
 
+def own_bytes() -> int:
+    """Return what this process has resident of its own now, without pages of the files it runs: where the system tells
+    them apart. Those come and go with whatever else the machine does."""
+    return _from_proc(None, "RssAnon") or _from_ps(None)
+
+
+def peak_own_bytes() -> int:
+    """Return the most it has had of its own, if it has as many pages of files now as it had then."""
+    files = _from_proc(None, "RssFile")
+    return _from_proc(None, "VmHWM") - files if files else _from_ps(None)
+
+
 def _from_proc(pid: int | None, field: str) -> int:
     try:
         lines = Path(f"/proc/{pid or 'self'}/status").read_text().splitlines()
