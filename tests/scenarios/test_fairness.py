@@ -2,21 +2,23 @@
 
 import pytest
 
+from consumer.liveintent import audiences_api
 from consumer.sandbox.liveintent_server import Fault, FaultKind
 from tests.kafka_cluster import KafkaCluster
 from tests.scenarios.events import LAPSED, VIP, emails, enters, rows_of
 from tests.scenarios.harness import HURRY, eventually, running_service
 
 OTHER_LARGE = "newsletter"
-# In three hashes each: more rows than SMALL_FILE_ROWS.
-CROWD = emails(3_500, "crowd")
+# In three hashes each. All of it must be read before a flush is due by time, however slow the machine.
+CROWD = emails(50, "crowd")
 FEW = emails(3, "few")
 LONG_SECONDS = 60.0
 
 
 async def test_large_files_on_slow_storage_do_not_keep_a_small_one_waiting(
-    kafka_cluster: KafkaCluster,
+    kafka_cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(audiences_api, "SMALL_FILE_ROWS", 3 * len(CROWD) - 1)
     async with running_service(
         kafka_cluster,
         partitions=2,
