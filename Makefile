@@ -4,7 +4,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do c
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+# By default uv trusts its own list of certificates only, which fails behind a proxy the machine itself trusts.
+UV := $(BIN)/uv --system-certs --quiet
+COMPILE := $(UV) pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 PYTEST := $(BIN)/python -m pytest
 # What needs no program but Python.
@@ -116,7 +118,7 @@ dashboards: $(VENV)/.dev ## Write the chart's Grafana dashboards from helm/dashb
 
 sbom: $(VENV)/.dev ## Write the software bill of materials of what is locked (SBOM=FILE)
 	@mkdir -p "$(dir $(SBOM))"
-	@PYTHONWARNINGS=ignore $(BIN)/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX) cyclonedx-py requirements requirements.lock \
+	@PYTHONWARNINGS=ignore $(UV) tool run --from cyclonedx-bom==$(CYCLONEDX) cyclonedx-py requirements requirements.lock \
 		--pyproject pyproject.toml --short-PURLs --output-reproducible --output-file "$(SBOM)"
 
 image: ## Build the image and run it, without a docker engine (Debian, as root)

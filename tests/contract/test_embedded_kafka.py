@@ -118,12 +118,18 @@ def test_a_member_reads_what_was_produced_and_its_commit_is_kept(
     assert committed(embedded_kafka.bootstrap_servers, GROUP, TOPIC, range(4)) == {2: 1}
 
 
-def test_the_first_member_does_not_wait_for_others(members: Callable[[], Consumer]) -> None:
-    started = time.monotonic()
-    member = members()
+def test_the_first_member_does_not_wait_for_others(embedded_kafka: EmbeddedKafka) -> None:
+    embedded_kafka.create_topic(TOPIC, partitions=4)
 
-    poll_until(lambda: owned(member) == 4, member)
-    assert time.monotonic() - started < 2.5  # it would be 3 seconds and more
+    def seconds_to_join(group: str) -> float:
+        with a_consumer(embedded_kafka, {"group.id": group}) as member:
+            started = time.monotonic()
+            member.subscribe([TOPIC])
+            poll_until(lambda: owned(member) == 4, member)
+            return time.monotonic() - started
+
+    # It would be 3 seconds and more, for each; of several, one is quick on a machine with much else to do.
+    assert min(seconds_to_join(f"group-{each}") for each in range(3)) < 2.5
 
 
 def test_two_members_share_the_partitions_and_one_inherits_them(

@@ -26,8 +26,9 @@ from tests.contract.kafka_reader import (
 )
 from tests.kafka_cluster.real_kafka import RealKafka
 
-# Beyond the bound: one poll, and a loaded machine.
+# Beyond the bound: one poll, and a loaded machine. Short of it: librdkafka's time-outs are whole milliseconds, rounded down.
 SLACK_SECONDS = 2.0
+ROUNDING_SECONDS = 0.002
 SYNCHRONOUS_SECONDS = 45
 """What a synchronous commit would take: librdkafka's own session.timeout.ms, as under KIP-848 there is no other."""
 
@@ -82,7 +83,7 @@ async def test_a_revoke_whose_coordinator_is_gone_is_over_in_its_own_time_and_lo
             await asyncio.to_thread(produce, embedded_kafka, 10, partitions=2)
             await until(lambda: _places(first, second) == set(range(10)), why="all is read")
 
-    assert REVOKE_COMMIT_SECONDS <= seconds < REVOKE_COMMIT_SECONDS + SLACK_SECONDS
+    assert -ROUNDING_SECONDS <= seconds - REVOKE_COMMIT_SECONDS < SLACK_SECONDS
     assert first.metric("offset_commits_total", result="failed") == 1
     told = [line for line in lines if line["event"].startswith("Offsets of revoked partitions")]
     assert [line["end"] for line in told] == ["unanswered"]
@@ -123,7 +124,7 @@ async def test_a_real_broker_that_hangs_during_a_revoke_holds_it_up_no_longer(
         _signal(kafka, signal.SIGCONT)
         await asyncio.to_thread(kafka.stop)
 
-    assert REVOKE_COMMIT_SECONDS <= seconds < REVOKE_COMMIT_SECONDS + SLACK_SECONDS
+    assert -ROUNDING_SECONDS <= seconds - REVOKE_COMMIT_SECONDS < SLACK_SECONDS
     assert first.metric("offset_commits_total", result="failed") == 1
 
 

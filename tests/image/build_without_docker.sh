@@ -3,7 +3,7 @@
 #
 # For Debian, as root. Installs buildah, podman, runc and debootstrap where they are missing, makes a base of Debian and
 # its Python in place of the Dockerfile's own, and needs about two minutes. Everything lives in one temporary folder,
-# which is removed at the end. Exits with 75 when Debian's packages cannot be reached. What this cannot show is the
+# which is removed at the end. Exits with 75 when a package registry cannot be reached. What this cannot show is the
 # published base image: its Python version, its size, its flaws.
 #
 # IMAGE_ARCHIVE=FILE keeps the image as an OCI archive, for a cluster to run (tests/cluster).
@@ -93,7 +93,12 @@ in_image --entrypoint python3 "$image" -c '
 from importlib.metadata import distributions
 print(*sorted(each.name.lower().replace("_", "-") + "==" + each.version for each in distributions()), sep="\n")
 ' | grep -v '^segment-liveintent==' >"$work/installed.txt"
-make --silent -C "$root" sbom SBOM="$work/sbom.json" >"$work/sbom.log" 2>&1 || { tail -n 20 "$work/sbom.log" >&2; fail "make sbom"; }
+make --silent -C "$root" sbom SBOM="$work/sbom.json" >"$work/sbom.log" 2>&1 || {
+  tail -n 20 "$work/sbom.log" >&2
+  # uv has tried several times by then.
+  ! grep -q 'error sending request' "$work/sbom.log" || unreachable "the program that writes the bill of materials"
+  fail "make sbom"
+}
 python3 - "$work/sbom.json" "$work/installed.txt" <<'P' || fail "the bill of materials is not what is installed"
 import json, sys
 listed = {f"{each['name'].lower().replace('_', '-')}=={each['version']}" for each in json.load(open(sys.argv[1]))["components"]}

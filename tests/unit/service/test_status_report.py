@@ -85,12 +85,12 @@ def test_audiences_that_are_not_listed_are_counted() -> None:
 
 def test_ten_thousand_audiences_make_no_long_status() -> None:
     parts = some_parts(10_000, refused=tuple(range(40)), uploading=dict.fromkeys(range(300), NOW))
-    began = time.perf_counter()
+    began = time.process_time()
 
     lanes, totals = worst_lanes(parts, LANES_SHOWN, now=NOW)
 
     # Some 10 ms where this was written; the event loop stands still meanwhile.
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert len(json.dumps([asdict(lane) for lane in lanes])) < 32_768
     assert (len(lanes), totals.audiences, totals.refused) == (LANES_SHOWN, 10_000, 40)
 

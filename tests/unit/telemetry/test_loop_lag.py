@@ -62,9 +62,9 @@ async def test_a_loop_that_was_blocked_shows_in_the_metric_when_it_is_read_next(
         assert shown is not None
         assert shown > 0.25
         await asyncio.sleep(0.05)
-        assert metrics.registry.get_sample_value(
-            "segment_liveintent_event_loop_lag_seconds"
-        ) == pytest.approx(shown, abs=0.1)
+        later = metrics.registry.get_sample_value("segment_liveintent_event_loop_lag_seconds")
+        assert later is not None
+        assert later > 0.25
     finally:
         measuring.cancel()
         await asyncio.wait({measuring})
